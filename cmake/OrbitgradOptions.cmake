@@ -1,0 +1,58 @@
+# Options, build types and the flags every target of ours is compiled with.
+include(CheckCXXCompilerFlag)
+include(GNUInstallDirs)
+
+# A cache variable that takes AUTO, ON or OFF.
+function(orbitgrad_tristate name description)
+  set(${name} AUTO CACHE STRING "${description}")
+  set_property(CACHE ${name} PROPERTY STRINGS AUTO ON OFF)
+  if(NOT "${${name}}" MATCHES "^(AUTO|ON|OFF)$")
+    message(FATAL_ERROR "${name} is '${${name}}'. Set it to AUTO, ON or OFF.")
+  endif()
+endfunction()
+
+orbitgrad_tristate(ORBITGRAD_CUDA "CUDA kernels: AUTO uses nvcc when it is there")
+orbitgrad_tristate(ORBITGRAD_OPENMP "OpenMP threads")
+orbitgrad_tristate(ORBITGRAD_OPENBLAS "OpenBLAS for matrix products")
+orbitgrad_tristate(ORBITGRAD_ONEDNN "oneDNN for plain convolution")
+orbitgrad_tristate(ORBITGRAD_TESTS "Tests (GoogleTest)")
+orbitgrad_tristate(ORBITGRAD_BENCH "Benchmarks (Google Benchmark)")
+option(ORBITGRAD_NATIVE "Use every instruction of this machine; the result may not run on another" ON)
+option(ORBITGRAD_WARNINGS "Show the warnings our own code is held to" OFF)
+option(ORBITGRAD_WERROR "Treat those warnings as errors" OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or Sanitize" FORCE)
+endif()
+
+# Build type Sanitize: address and undefined behaviour, every finding fatal.
+set(sanitizers "-fsanitize=address,undefined")
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer")
+set(CMAKE_EXE_LINKER_FLAGS_SANITIZE "${sanitizers}")
+set(CMAKE_SHARED_LINKER_FLAGS_SANITIZE "${sanitizers}")
+
+# C++20 comes with the feature cxx_std_20 of each target: CMAKE_CXX_STANDARD would ask the same of CUDA, and CMake 3.25
+# does not know that dialect.
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(ORBITGRAD_CCACHE ccache)
+if(ORBITGRAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${ORBITGRAD_CCACHE}")
+  set(CMAKE_CUDA_COMPILER_LAUNCHER "${ORBITGRAD_CCACHE}")
+endif()
+
+# Fused multiply-adds are written by hand where they are wanted: the compiler adding some would let bits depend on it.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>")
+if(ORBITGRAD_NATIVE)
+  check_cxx_compiler_flag(-march=native ORBITGRAD_HAS_MARCH_NATIVE)
+  if(ORBITGRAD_HAS_MARCH_NATIVE)
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-march=native>")
+  endif()
+endif()
+if(ORBITGRAD_WARNINGS OR ORBITGRAD_WERROR)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion>")
+endif()
+if(ORBITGRAD_WERROR)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>")
+endif()
