@@ -1,0 +1,33 @@
+// Reverse-mode differentiation: walks the graph of nodes from outputs to inputs in topological order and computes only
+// the gradients that are asked for.
+#pragma once
+
+#include <vector>
+
+#include "engine/autograd/node.hpp"
+#include "engine/tensor.hpp"
+
+namespace orbitgrad {
+
+struct GradOptions {
+  /// Records the backward itself, so that the gradients can be differentiated again.
+  bool create_graph = false;
+  /// Keeps saved tensors for another backward through the same graph. create_graph implies it.
+  bool retain_graph = false;
+  /// An input the outputs do not depend on gives an undefined gradient instead of an error.
+  bool allow_unused = false;
+  /// The gradients of the outputs; empty means ones, which outputs of one element only may use.
+  std::vector<Tensor> output_gradients = {};
+};
+
+/// d(sum of outputs, weighted by output_gradients) / d(inputs), one tensor per input, of its shape and dtype.
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options = {});
+
+/// Adds the gradient of `output` to grad() of every leaf it depends on. inputs of GradOptions do not apply.
+void backward(const Tensor& output, const GradOptions& options = {});
+
+/// Sets grad() of these leaves to undefined.
+void clear_gradients(std::vector<Tensor>& leaves);
+
+}  // namespace orbitgrad

@@ -1,0 +1,42 @@
+// Arithmetic with NumPy broadcasting. Both operands have the same dtype and device; a plain number takes the tensor's.
+#pragma once
+
+#include "engine/tensor.hpp"
+
+namespace orbitgrad {
+
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor subtract(const Tensor& a, const Tensor& b);
+Tensor multiply(const Tensor& a, const Tensor& b);
+/// Floating tensors only.
+Tensor divide(const Tensor& a, const Tensor& b);
+/// a^b of floating tensors. The derivative by b is taken as 0 where a is 0.
+Tensor power(const Tensor& a, const Tensor& b);
+Tensor power(const Tensor& a, double exponent);
+/// Where a equals b the gradient goes to a. NaN wins.
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor negate(const Tensor& x);
+/// The derivative at 0 is 0.
+Tensor absolute(const Tensor& x);
+/// -1, 0 or 1; its derivative is 0.
+Tensor sign(const Tensor& x);
+
+/// A tensor of rank 0 with x's dtype and device.
+Tensor scalar_like(const Tensor& x, double value);
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
+inline Tensor operator-(const Tensor& x) { return negate(x); }
+inline Tensor operator+(const Tensor& a, double b) { return add(a, scalar_like(a, b)); }
+inline Tensor operator-(const Tensor& a, double b) { return subtract(a, scalar_like(a, b)); }
+inline Tensor operator*(const Tensor& a, double b) { return multiply(a, scalar_like(a, b)); }
+inline Tensor operator/(const Tensor& a, double b) { return divide(a, scalar_like(a, b)); }
+inline Tensor operator+(double a, const Tensor& b) { return add(scalar_like(b, a), b); }
+inline Tensor operator-(double a, const Tensor& b) { return subtract(scalar_like(b, a), b); }
+inline Tensor operator*(double a, const Tensor& b) { return multiply(scalar_like(b, a), b); }
+inline Tensor operator/(double a, const Tensor& b) { return divide(scalar_like(b, a), b); }
+
+}  // namespace orbitgrad

@@ -1,0 +1,15 @@
+// Change of element type or of layout.
+#pragma once
+
+#include "engine/tensor.hpp"
+
+namespace orbitgrad {
+
+/// The same values in another element type (x itself if it has it already). Differentiable between floating types;
+/// otherwise the history ends here.
+Tensor cast(const Tensor& x, DType dtype);
+
+/// The same values in dense row-major memory: x itself if they are already.
+Tensor contiguous(const Tensor& x);
+
+}  // namespace orbitgrad

@@ -1,0 +1,64 @@
+#include "engine/ops/creation.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace orbitgrad {
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor result = Tensor::empty(shape, dtype);
+  visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_same_v<T, bool>)
+      std::fill_n(fresh_data<T>(result), result.numel(), value != 0);
+    else
+      std::fill_n(fresh_data<T>(result), result.numel(), static_cast<T>(value));
+  });
+  return result;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) {
+  Tensor result = Tensor::empty(shape, dtype);
+  Storage& storage = *result.body().storage;
+  if (storage.bytes > 0) std::memset(storage.data, 0, static_cast<std::size_t>(storage.bytes));
+  return result;
+}
+
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+
+Tensor arange(std::int64_t count, DType dtype) {
+  Tensor result = Tensor::empty({count}, dtype);
+  visit_number("arange", dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* values = fresh_data<T>(result);
+    for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(i);
+  });
+  return result;
+}
+
+Tensor identity(std::int64_t size, DType dtype) {
+  Tensor result = zeros({size, size}, dtype);
+  visit_number("identity", dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (std::int64_t i = 0; i < size; ++i) fresh_data<T>(result)[i * (size + 1)] = T{1};
+  });
+  return result;
+}
+
+template <class T>
+Tensor from_span(std::span<const T> values, const Shape& shape) {
+  Tensor result = Tensor::empty(shape, dtype_of<T>());
+  require(static_cast<std::int64_t>(values.size()) == result.numel(), "from_vector",
+          "{} values do not fill the shape {}, which has {}.", values.size(), shape.to_string(), result.numel());
+  std::copy(values.begin(), values.end(), fresh_data<T>(result));
+  return result;
+}
+template Tensor from_span(std::span<const float>, const Shape&);
+template Tensor from_span(std::span<const double>, const Shape&);
+template Tensor from_span(std::span<const std::int64_t>, const Shape&);
+template Tensor from_span(std::span<const std::int32_t>, const Shape&);
+template Tensor from_span(std::span<const bool>, const Shape&);
+
+}  // namespace orbitgrad

@@ -1,0 +1,44 @@
+// Tensors from nothing or from host values.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/tensor.hpp"
+
+namespace orbitgrad {
+
+Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
+Tensor zeros(const Shape& shape, DType dtype = DType::float32);
+Tensor ones(const Shape& shape, DType dtype = DType::float32);
+Tensor zeros_like(const Tensor& x);
+Tensor ones_like(const Tensor& x);
+
+/// The integers 0 .. count-1 in the dtype.
+Tensor arange(std::int64_t count, DType dtype = DType::int64);
+/// The identity matrix [size, size].
+Tensor identity(std::int64_t size, DType dtype = DType::float32);
+
+/// Row-major values; throws unless their number is that of the shape.
+template <class T>
+Tensor from_span(std::span<const T> values, const Shape& shape);
+
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+  if constexpr (std::is_same_v<T, bool>) {
+    // std::vector<bool> packs bits.
+    const auto copy = std::make_unique<bool[]>(values.size());
+    std::copy(values.begin(), values.end(), copy.get());
+    return from_span(std::span<const bool>(copy.get(), values.size()), shape);
+  } else {
+    return from_span(std::span<const T>(values), shape);
+  }
+}
+template <class T>
+Tensor from_vector(const std::vector<T>& values) {
+  return from_vector(values, {static_cast<std::int64_t>(values.size())});
+}
+
+}  // namespace orbitgrad

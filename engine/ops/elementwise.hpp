@@ -1,0 +1,63 @@
+// How the elementwise ops call their kernels: check, broadcast, allocate, run. Included by op sources only.
+#pragma once
+
+#include "engine/dispatch.hpp"
+#include "engine/ops/shape_ops.hpp"
+#include "kernels/elementwise/elementwise.hpp"
+
+namespace orbitgrad::elementwise {
+
+template <class Formula, class T, class Out = T>
+Tensor unary(std::string_view op, const Tensor& x) {
+  Tensor result = Tensor::empty(x.shape(), dtype_of<Out>(), x.device());
+  dispatch(op, x.device(), [&] { kernels::cpu::unary<Formula, T, Out>(x.view<T>(), fresh_view<Out>(result)); });
+  return result;
+}
+
+template <class Formula>
+Tensor unary_floating(std::string_view op, const Tensor& x) {
+  return visit_floating(op, x.dtype(), [&](auto tag) { return unary<Formula, typename decltype(tag)::type>(op, x); });
+}
+
+template <class Formula>
+Tensor unary_number(std::string_view op, const Tensor& x) {
+  return visit_number(op, x.dtype(), [&](auto tag) { return unary<Formula, typename decltype(tag)::type>(op, x); });
+}
+
+/// The window of x seen through the broadcast shape: repeated axes have stride 0.
+template <class T>
+kernels::View<const T> broadcast_view(const Tensor& x, const Shape& shape) {
+  kernels::View<const T> view{.data = x.data<T>(), .rank = shape.rank()};
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const int in_x = axis - (shape.rank() - x.rank());
+    view.size[axis] = shape[axis];
+    view.stride[axis] = in_x < 0 || (x.shape()[in_x] == 1 && shape[axis] != 1) ? 0 : x.strides()[in_x];
+  }
+  return view;
+}
+
+template <class Formula, class T, class Out = T>
+Tensor binary(std::string_view op, const Tensor& a, const Tensor& b) {
+  const Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes(op, a.shape(), b.shape());
+  Tensor result = Tensor::empty(shape, dtype_of<Out>(), a.device());
+  dispatch(op, a.device(), [&] {
+    kernels::cpu::binary<Formula, T, Out>(broadcast_view<T>(a, shape), broadcast_view<T>(b, shape),
+                                          fresh_view<Out>(result));
+  });
+  return result;
+}
+
+template <class Formula>
+Tensor binary_floating(std::string_view op, const Tensor& a, const Tensor& b) {
+  require_same_kind(op, a, b);
+  return visit_floating(op, a.dtype(),
+                        [&](auto tag) { return binary<Formula, typename decltype(tag)::type>(op, a, b); });
+}
+
+template <class Formula>
+Tensor binary_number(std::string_view op, const Tensor& a, const Tensor& b) {
+  require_same_kind(op, a, b);
+  return visit_number(op, a.dtype(), [&](auto tag) { return binary<Formula, typename decltype(tag)::type>(op, a, b); });
+}
+
+}  // namespace orbitgrad::elementwise

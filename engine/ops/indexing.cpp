@@ -1,0 +1,118 @@
+#include "engine/ops/indexing.hpp"
+
+#include "engine/autograd/node.hpp"
+#include "engine/dispatch.hpp"
+#include "engine/ops/cast.hpp"
+#include "engine/ops/creation.hpp"
+#include "engine/ops/shape_ops.hpp"
+#include "kernels/gather_axis/gather_axis.hpp"
+
+namespace orbitgrad {
+
+namespace {
+
+struct GatherNode final : Node {
+  explicit GatherNode(int axis) : axis_(axis) {}
+  std::string_view name() const override { return "gather"; }
+  Saves saves() const override { return Saves::input(1); }
+  std::vector<Tensor> backward(const Tensor& dy) override {
+    return {scatter_add(dy, axis_, input(1), input_shape(0)[axis_]), Tensor()};
+  }
+  int axis_;
+};
+
+struct ScatterAddNode final : Node {
+  explicit ScatterAddNode(int axis) : axis_(axis) {}
+  std::string_view name() const override { return "scatter_add"; }
+  Saves saves() const override { return Saves::input(1); }
+  std::vector<Tensor> backward(const Tensor& dy) override { return {gather(dy, axis_, input(1)), Tensor()}; }
+  int axis_;
+};
+
+/// Dense positions in [0, length): negative ones are moved up, others outside are an error.
+Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t length) {
+  require(index.dtype() == DType::int64, op, "positions must be int64, got {}. Convert with to(DType::int64).",
+          name(index.dtype()));
+  const Tensor dense = contiguous(index);
+  const std::int64_t* values = dense.data<std::int64_t>();
+  bool has_negative = false;
+  for (std::int64_t i = 0; i < dense.numel(); ++i) {
+    require(values[i] >= -length && values[i] < length, op, "position {} is outside an axis of length {}.", values[i],
+            length);
+    has_negative = has_negative || values[i] < 0;
+  }
+  if (!has_negative) return dense;
+  Tensor moved = Tensor::empty(dense.shape(), DType::int64, dense.device());
+  std::int64_t* target = fresh_data<std::int64_t>(moved);
+  for (std::int64_t i = 0; i < dense.numel(); ++i) target[i] = values[i] < 0 ? values[i] + length : values[i];
+  return moved;
+}
+
+kernels::GatherAxisProblem problem_along(const Shape& x, int axis, std::int64_t picks) {
+  kernels::GatherAxisProblem problem{.outer = 1, .size = x[axis], .picks = picks, .inner = 1};
+  for (int i = 0; i < x.rank(); ++i) (i < axis ? problem.outer : problem.inner) *= i == axis ? 1 : x[i];
+  return problem;
+}
+
+void require_same_but_axis(std::string_view op, const Tensor& x, const Tensor& index, int axis) {
+  require(index.rank() == x.rank() && index.shape().without_axis(axis) == x.shape().without_axis(axis), op,
+          "positions of shape {} do not fit {} along axis {}. They agree on every other axis.",
+          index.shape().to_string(), x.shape().to_string(), axis);
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+  const int along = normalize_axis("gather", axis, x.rank());
+  require_same_but_axis("gather", x, index, along);
+  const Tensor positions = checked_index("gather", index, x.shape()[along]);
+  Tensor result = Tensor::empty(positions.shape(), x.dtype(), x.device());
+  dispatch("gather", x.device(), [&] {
+    visit_floating("gather", x.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const NoGrad no_grad;
+      kernels::cpu::gather_axis<T>(problem_along(x.shape(), along, positions.shape()[along]), contiguous(x).data<T>(),
+                                   positions.data<std::int64_t>(), fresh_data<T>(result));
+    });
+  });
+  return record<GatherNode>(std::move(result), {&x, &positions}, along);
+}
+
+Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int64_t length) {
+  const int along = normalize_axis("scatter_add", axis, source.rank());
+  require(source.shape() == index.shape(), "scatter_add", "the source is {}, the positions {}. They must agree.",
+          source.shape().to_string(), index.shape().to_string());
+  const Tensor positions = checked_index("scatter_add", index, length);
+  Shape shape = source.shape();
+  shape[along] = length;
+  Tensor result = Tensor::empty(shape, source.dtype(), source.device());
+  dispatch("scatter_add", source.device(), [&] {
+    visit_floating("scatter_add", source.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const NoGrad no_grad;
+      kernels::cpu::scatter_add_axis<T>(problem_along(shape, along, positions.shape()[along]),
+                                        contiguous(source).data<T>(), positions.data<std::int64_t>(),
+                                        fresh_data<T>(result));
+    });
+  });
+  return record<ScatterAddNode>(std::move(result), {&source, &positions}, along);
+}
+
+Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
+  const int along = normalize_axis("index_select", axis, x.rank());
+  require(index.rank() == 1, "index_select", "positions must have rank 1, got shape {}. Use gather for more.",
+          index.shape().to_string());
+  // The same positions for every element of the other axes.
+  Shape broadcastable, full = x.shape();
+  for (int i = 0; i < x.rank(); ++i) broadcastable.push_back(i == along ? index.numel() : 1);
+  full[along] = index.numel();
+  return gather(x, along, broadcast_to(reshape(index, broadcastable), full));
+}
+
+Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
+  const NoGrad no_grad;
+  const Tensor column = unsqueeze(index, index.rank());
+  return scatter_add(ones(column.shape(), dtype), -1, column, classes);
+}
+
+}  // namespace orbitgrad

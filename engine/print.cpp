@@ -1,0 +1,85 @@
+// Tensor::to_string: NumPy-like text.
+#include <cmath>
+
+#include "engine/autograd/node.hpp"
+#include "engine/ops/cast.hpp"
+#include "engine/tensor.hpp"
+
+namespace orbitgrad {
+
+namespace {
+
+constexpr std::int64_t edge_items = 3;     // shown at each end of a shortened axis
+constexpr std::int64_t full_count = 1000;  // tensors up to this many elements are shown whole
+
+template <class T>
+std::string element(T value) {
+  if constexpr (std::is_same_v<T, bool>)
+    return value ? "true" : "false";
+  else if constexpr (std::is_floating_point_v<T>)
+    return fmt::format("{:.6g}", value);
+  else
+    return fmt::format("{}", value);
+}
+
+template <class T>
+class Printer {
+ public:
+  explicit Printer(const Tensor& dense)
+      : data_(dense.data<T>()), shape_(dense.shape()), shorten_(dense.numel() > full_count) {
+    visit(0, 0, [&](std::int64_t index) { width_ = std::max(width_, element<T>(data_[index]).size()); });
+  }
+
+  std::string text() { return block(0, 0); }
+
+ private:
+  bool is_hidden(int axis, std::int64_t i) const {
+    return shorten_ && shape_[axis] > 2 * edge_items && i >= edge_items && i < shape_[axis] - edge_items;
+  }
+
+  template <class Visitor>
+  void visit(int axis, std::int64_t index, Visitor&& visitor) {
+    if (axis == shape_.rank()) return visitor(index);
+    for (std::int64_t i = 0; i < shape_[axis]; ++i)
+      if (!is_hidden(axis, i))
+        visit(axis + 1, index * shape_[axis] + i, visitor);
+      else
+        i = shape_[axis] - edge_items - 1;
+  }
+
+  std::string block(int axis, std::int64_t index) {
+    if (axis == shape_.rank()) return fmt::format("{:>{}}", element<T>(data_[index]), width_);
+    const bool innermost = axis == shape_.rank() - 1;
+    const std::string gap = innermost ? ", " : ",\n" + std::string(static_cast<std::size_t>(axis + 1), ' ');
+    std::string result = "[";
+    for (std::int64_t i = 0; i < shape_[axis]; ++i) {
+      if (i > 0) result += gap;
+      if (is_hidden(axis, i)) {
+        result += "...";
+        i = shape_[axis] - edge_items - 1;
+      } else {
+        result += block(axis + 1, index * shape_[axis] + i);
+      }
+    }
+    return result + "]";
+  }
+
+  const T* data_;
+  Shape shape_;
+  bool shorten_;
+  std::size_t width_ = 0;
+};
+
+}  // namespace
+
+std::string Tensor::to_string() const {
+  if (!defined()) return "tensor(undefined)";
+  const NoGrad no_grad;
+  const Tensor dense = contiguous(*this);
+  const std::string values =
+      visit_dtype(dtype(), [&](auto tag) { return Printer<typename decltype(tag)::type>(dense).text(); });
+  return fmt::format("{}\n{} {}{}", values, name(dtype()), shape().to_string(),
+                     requires_grad() ? ", tracks gradients" : "");
+}
+
+}  // namespace orbitgrad

@@ -1,0 +1,111 @@
+#include "engine/tensor.hpp"
+
+#include "engine/allocator.hpp"
+#include "engine/autograd/grad.hpp"
+#include "engine/autograd/node.hpp"
+#include "engine/error.hpp"
+#include "engine/ops/cast.hpp"
+
+namespace orbitgrad {
+
+Storage::Storage(std::int64_t size_in_bytes, DeviceKind where)
+    : data(CachingAllocator::host().allocate(size_in_bytes)), bytes(size_in_bytes), device(where) {}
+
+Storage::~Storage() { CachingAllocator::host().release(data, bytes); }
+
+TensorBody::~TensorBody() { release_iteratively(std::move(node)); }
+
+TensorBody& Tensor::body() const {
+  require(defined(), "tensor", "this tensor is undefined. Make it with zeros, full, from_vector or an operation.");
+  return *body_;
+}
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, DeviceKind device) {
+  const std::int64_t count = checked_numel("empty", shape);
+  std::int64_t bytes = 0;
+  require(!__builtin_mul_overflow(count, item_size(dtype), &bytes), "empty",
+          "shape {} of {} needs more bytes than a 64-bit count can hold.", shape.to_string(), name(dtype));
+  auto body = std::make_shared<TensorBody>();
+  body->storage = std::make_shared<Storage>(bytes, device);
+  body->shape = shape;
+  body->strides = contiguous_strides(shape);
+  body->dtype = dtype;
+  return Tensor(std::move(body));
+}
+
+Tensor Tensor::window(const Tensor& base, const Shape& shape, const Shape& strides, std::int64_t offset) {
+  auto body = std::make_shared<TensorBody>();
+  body->storage = base.body().storage;
+  body->offset = offset;
+  body->shape = shape;
+  body->strides = strides;
+  body->dtype = base.dtype();
+  return Tensor(std::move(body));
+}
+
+bool Tensor::is_contiguous() const {
+  std::int64_t expected = 1;
+  for (int axis = rank() - 1; axis >= 0; --axis) {
+    if (shape()[axis] == 0) return true;
+    if (shape()[axis] != 1 && strides()[axis] != expected) return false;
+    expected *= shape()[axis];
+  }
+  return true;
+}
+
+void Tensor::check_dtype(DType asked) const {
+  require(dtype() == asked, "tensor", "its elements are {}, {} was asked for. Convert with to().", name(dtype()),
+          name(asked));
+}
+
+double Tensor::item_as_double() const {
+  require(numel() == 1, "item", "needs exactly one element, the shape is {}. Reduce or index first.",
+          shape().to_string());
+  return visit_dtype(dtype(), [&](auto tag) { return static_cast<double>(*data<typename decltype(tag)::type>()); });
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const NoGrad no_grad;
+  const Tensor dense = contiguous(*this);
+  const T* first = dense.data<T>();
+  return std::vector<T>(first, first + numel());
+}
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<std::int64_t> Tensor::to_vector() const;
+template std::vector<std::int32_t> Tensor::to_vector() const;
+template std::vector<bool> Tensor::to_vector() const;
+
+Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
+
+Tensor& Tensor::set_requires_grad(bool value) {
+  TensorBody& self = body();
+  require(is_floating(dtype()), "requires_grad", "only floating tensors have gradients, this one is {}.",
+          name(dtype()));
+  require(self.node == nullptr || self.node->is_leaf(), "requires_grad",
+          "this tensor is the result of '{}' and tracks gradients through it. Use detach() to cut the history.",
+          self.node ? self.node->name() : "");
+  if (!value)
+    self.node = nullptr;
+  else if (self.node == nullptr)
+    self.node = std::make_shared<Leaf>();
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  const auto& node = body().node;
+  return node != nullptr && node->is_leaf() ? static_cast<Leaf&>(*node).gradient : Tensor();
+}
+
+void Tensor::set_grad(const Tensor& gradient) {
+  const auto& node = body().node;
+  require(node != nullptr && node->is_leaf(), "set_grad", "only a leaf that requires gradients has a grad().");
+  static_cast<Leaf&>(*node).gradient = gradient;
+}
+
+Tensor Tensor::detach() const { return window(*this, shape(), strides(), body().offset); }
+
+void Tensor::backward() const { orbitgrad::backward(*this); }
+
+}  // namespace orbitgrad

@@ -1,0 +1,138 @@
+// Tensor: a value. A handle to a strided window on shared storage, and, when it tracks gradients, to the node of the
+// autograd graph that made it. Copying a Tensor copies the handle; no user-visible operation changes its elements.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/device.hpp"
+#include "engine/dtype.hpp"
+#include "engine/shape.hpp"
+
+namespace orbitgrad {
+
+class Node;
+
+/// A block of memory shared by all tensors that view it. The version counts writes through the one door, update.hpp.
+struct Storage {
+  Storage(std::int64_t size_in_bytes, DeviceKind where);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data;
+  std::int64_t bytes;
+  DeviceKind device;
+  std::uint64_t version = 0;
+};
+
+/// What a Tensor points to. Strides and offset count elements.
+struct TensorBody {
+  ~TensorBody();
+
+  std::shared_ptr<Storage> storage;
+  std::int64_t offset = 0;
+  Shape shape;
+  Shape strides;
+  DType dtype = DType::float32;
+  std::shared_ptr<Node> node;  // null: no gradient is tracked
+};
+
+class Tensor {
+ public:
+  /// Undefined: no shape, no data. Stands for "zero" in gradients and "absent" in optional arguments.
+  Tensor() = default;
+  explicit Tensor(std::shared_ptr<TensorBody> body) : body_(std::move(body)) {}
+
+  /// A contiguous tensor whose elements are not yet written.
+  static Tensor empty(const Shape& shape, DType dtype = DType::float32, DeviceKind device = DeviceKind::cpu);
+  /// A tensor that shares the storage of `base` through another window. No gradient is recorded.
+  static Tensor window(const Tensor& base, const Shape& shape, const Shape& strides, std::int64_t offset);
+
+  bool defined() const { return body_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+
+  const Shape& shape() const { return body().shape; }
+  const Shape& strides() const { return body().strides; }
+  int rank() const { return body().shape.rank(); }
+  /// Length of an axis; negative axes count from the end.
+  std::int64_t size(int axis) const { return shape()[normalize_axis("size", axis, rank())]; }
+  std::int64_t numel() const { return body().shape.numel(); }
+  DType dtype() const { return body().dtype; }
+  DeviceKind device() const { return body().storage->device; }
+  bool is_contiguous() const;
+
+  /// Pointer to the first element. Throws when T is not the dtype.
+  template <class T>
+  const T* data() const {
+    check_dtype(dtype_of<T>());
+    return static_cast<const T*>(body_->storage->data) + body_->offset;
+  }
+  /// The window as kernels see it.
+  template <class T>
+  kernels::View<const T> view() const {
+    return make_view(data<T>());
+  }
+
+  /// The only element, converted to T. Throws when there is not exactly one.
+  template <class T = double>
+  T item() const {
+    return static_cast<T>(item_as_double());
+  }
+  /// All elements in row-major order.
+  template <class T>
+  std::vector<T> to_vector() const;
+
+  /// The same values in another element type; differentiable between floating types.
+  Tensor to(DType dtype) const;
+
+  bool requires_grad() const { return body().node != nullptr; }
+  /// Makes a tensor without history a leaf that collects gradients, or a leaf an ordinary tensor again.
+  Tensor& set_requires_grad(bool value = true);
+  /// The gradient that backward() left here; undefined before.
+  Tensor grad() const;
+  void set_grad(const Tensor& gradient);
+  /// The same elements, without history.
+  Tensor detach() const;
+  /// Gradients of this scalar with respect to all leaves, added to their grad(). See autograd/grad.hpp.
+  void backward() const;
+
+  /// NumPy-like text: values, shape and dtype; long axes are shortened.
+  std::string to_string() const;
+
+  TensorBody& body() const;
+  const std::shared_ptr<TensorBody>& shared_body() const { return body_; }
+
+ private:
+  void check_dtype(DType asked) const;
+  double item_as_double() const;
+  template <class T>
+  kernels::View<T> make_view(T* data) const {
+    kernels::View<T> result{.data = data, .rank = rank()};
+    for (int axis = 0; axis < rank(); ++axis) {
+      result.size[axis] = shape()[axis];
+      result.stride[axis] = strides()[axis];
+    }
+    return result;
+  }
+
+  template <class T>
+  friend T* fresh_data(Tensor& tensor);
+  template <class T>
+  friend kernels::View<T> fresh_view(Tensor& tensor);
+
+  std::shared_ptr<TensorBody> body_;
+};
+
+/// Writable memory of a result that an op has just made with Tensor::empty and nobody else has seen.
+template <class T>
+T* fresh_data(Tensor& tensor) {
+  return const_cast<T*>(tensor.data<T>());
+}
+template <class T>
+kernels::View<T> fresh_view(Tensor& tensor) {
+  return tensor.make_view(fresh_data<T>(tensor));
+}
+
+}  // namespace orbitgrad

@@ -1,0 +1,51 @@
+// The registry of kernel implementations. A kernel is described by a tag type
+//
+//   struct GroupPoolForward {
+//     using Problem = GroupPoolProblem;                                    // shapes, strides, tables
+//     using Launch = void(const Problem&, const float* x, float* y);       // what an implementation looks like
+//     static constexpr std::string_view name = "group_pool.forward";
+//   };
+//
+// and each implementation registers itself with a name, a device and a predicate of what it supports, so that tests
+// and benchmarks enumerate versions without a list kept by hand.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace orbitgrad::kernels {
+
+enum class DeviceKind { cpu, cuda, sim };
+
+template <class Kernel>
+struct Implementation {
+  std::string_view name;
+  DeviceKind device;
+  bool (*supports)(const typename Kernel::Problem&);
+  typename Kernel::Launch* launch;
+};
+
+template <class Kernel>
+class Registry {
+ public:
+  static std::vector<Implementation<Kernel>>& all() {
+    static std::vector<Implementation<Kernel>> implementations;
+    return implementations;
+  }
+
+  /// The implementation of that name if it exists on the device and supports the problem, else null.
+  static const Implementation<Kernel>* find(std::string_view name, DeviceKind device,
+                                            const typename Kernel::Problem& problem) {
+    for (const auto& candidate : all())
+      if (candidate.name == name && candidate.device == device && candidate.supports(problem)) return &candidate;
+    return nullptr;
+  }
+};
+
+/// A namespace-scope constant of this type registers one implementation before main.
+template <class Kernel>
+struct Registration {
+  explicit Registration(Implementation<Kernel> implementation) { Registry<Kernel>::all().push_back(implementation); }
+};
+
+}  // namespace orbitgrad::kernels

@@ -1,0 +1,215 @@
+// The formulas of all elementwise operations, once, for host and device. Comparisons and logic return bool.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/host_device.hpp"
+
+namespace orbitgrad::kernels {
+
+// One argument; floating types unless said otherwise.
+
+struct Negate {  // every number
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return static_cast<T>(-x);
+  }
+};
+struct Absolute {  // every number
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return x < T{0} ? static_cast<T>(-x) : (x == T{0} ? T{0} : x);  // -0 becomes 0, NaN stays
+  }
+};
+struct Sign {  // every number
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return x > T{0} ? T{1} : (x < T{0} ? static_cast<T>(-1) : x);
+  }
+};
+struct Relu {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return x < T{0} ? T{0} : x;  // NaN stays
+  }
+};
+struct Exp {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::exp(x);
+  }
+};
+struct Log {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::log(x);
+  }
+};
+struct Log1p {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::log1p(x);
+  }
+};
+struct Sqrt {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::sqrt(x);
+  }
+};
+struct Rsqrt {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return T{1} / std::sqrt(x);
+  }
+};
+struct Sin {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::sin(x);
+  }
+};
+struct Cos {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::cos(x);
+  }
+};
+struct Tanh {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::tanh(x);
+  }
+};
+struct Sigmoid {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    // The exponent is never positive, so nothing overflows.
+    const T e = std::exp(x < T{0} ? x : -x);
+    return x < T{0} ? e / (T{1} + e) : T{1} / (T{1} + e);
+  }
+};
+struct Erf {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::erf(x);
+  }
+};
+struct Floor {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return std::floor(x);
+  }
+};
+struct IsFinite {  // -> bool
+  template <class T>
+  ORBITGRAD_HOST_DEVICE bool operator()(T x) const {
+    return x - x == T{0};
+  }
+};
+struct LogicalNot {  // bool -> bool
+  ORBITGRAD_HOST_DEVICE bool operator()(bool x) const { return !x; }
+};
+
+// Two arguments; every number unless said otherwise.
+
+struct Add {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Subtract {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return a - b;
+  }
+};
+struct Multiply {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return a * b;
+  }
+};
+struct Divide {  // floating
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return a / b;
+  }
+};
+struct Power {  // floating
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return std::pow(a, b);
+  }
+};
+struct Maximum {  // NaN wins
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return a != a ? a : (b > a || b != b ? b : a);
+  }
+};
+struct Minimum {  // NaN wins
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
+    return a != a ? a : (b < a || b != b ? b : a);
+  }
+};
+/// dy where the output of relu is positive, else 0: floating.
+struct ReluGradient {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T dy, T y) const {
+    return y > T{0} ? dy : T{0};
+  }
+};
+
+// Comparisons: two numbers -> bool.
+
+struct Equal {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE bool operator()(T a, T b) const {
+    return a == b;
+  }
+};
+struct Less {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE bool operator()(T a, T b) const {
+    return a < b;
+  }
+};
+struct LessEqual {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE bool operator()(T a, T b) const {
+    return a <= b;
+  }
+};
+struct LogicalAnd {  // bool, bool -> bool
+  ORBITGRAD_HOST_DEVICE bool operator()(bool a, bool b) const { return a && b; }
+};
+struct LogicalOr {  // bool, bool -> bool
+  ORBITGRAD_HOST_DEVICE bool operator()(bool a, bool b) const { return a || b; }
+};
+
+/// condition ? a : b.
+struct Where {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(bool condition, T a, T b) const {
+    return condition ? a : b;
+  }
+};
+
+/// Conversion to another element type; to bool means "not zero".
+template <class To>
+struct Convert {
+  template <class From>
+  ORBITGRAD_HOST_DEVICE To operator()(From x) const {
+    if constexpr (std::is_same_v<To, bool>)
+      return x != From{0};
+    else
+      return static_cast<To>(x);
+  }
+};
+
+}  // namespace orbitgrad::kernels

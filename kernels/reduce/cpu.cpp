@@ -1,0 +1,214 @@
+#include "kernels/reduce/reduce.hpp"
+
+#include <type_traits>
+#include <vector>
+
+#include "kernels/elementwise/strided_loop.hpp"
+
+namespace orbitgrad::kernels::cpu {
+
+namespace {
+
+// A full sum is cut into pieces of this many elements, summed in parallel and then in order.
+constexpr std::int64_t piece_size = 16384;
+constexpr int lanes = 16;
+constexpr std::int64_t column_tile = 64;
+
+template <class T>
+using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
+
+struct SumOf {
+  template <class A>
+  static A first() {
+    return A{0};
+  }
+  template <class A>
+  static A combine(A a, A b) {
+    return a + b;
+  }
+};
+
+template <class T>
+bool is_nan([[maybe_unused]] T value) {
+  if constexpr (std::is_floating_point_v<T>)
+    return value != value;
+  else
+    return false;
+}
+
+// The extremes start from an element of x, see reduce_elements: combining it twice changes nothing.
+struct MaximumOf {
+  template <class A>
+  static A combine(A a, A b) {
+    return is_nan(a) ? a : (b > a || is_nan(b) ? b : a);
+  }
+};
+struct MinimumOf {
+  template <class A>
+  static A combine(A a, A b) {
+    return is_nan(a) ? a : (b < a || is_nan(b) ? b : a);
+  }
+};
+
+// One row: sixteen interleaved partial results, so that the loop vectorises, then a fixed tree.
+template <class Op, class A, class T>
+A reduce_row(const T* x, std::int64_t count, std::int64_t step, A start) {
+  if (count < lanes) {
+    A result = start;
+    for (std::int64_t i = 0; i < count; ++i) result = Op::combine(result, static_cast<A>(x[i * step]));
+    return result;
+  }
+  A partial[lanes];
+  for (int lane = 0; lane < lanes; ++lane) partial[lane] = start;
+  std::int64_t i = 0;
+  if (step == 1) {
+    for (; i + lanes <= count; i += lanes)
+      for (int lane = 0; lane < lanes; ++lane) partial[lane] = Op::combine(partial[lane], static_cast<A>(x[i + lane]));
+  } else {
+    for (; i + lanes <= count; i += lanes)
+      for (int lane = 0; lane < lanes; ++lane)
+        partial[lane] = Op::combine(partial[lane], static_cast<A>(x[(i + lane) * step]));
+  }
+  for (; i < count; ++i) partial[i % lanes] = Op::combine(partial[i % lanes], static_cast<A>(x[i * step]));
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int lane = 0; lane < width; ++lane) partial[lane] = Op::combine(partial[lane], partial[lane + width]);
+  return partial[0];
+}
+
+template <class Op, class A, class T>
+A start_value(const T* any_element) {
+  if constexpr (std::is_same_v<Op, SumOf>)
+    return SumOf::first<A>();
+  else
+    return static_cast<A>(*any_element);
+}
+
+// Elements [begin, end) of a strided block.
+template <class Op, class A, class T>
+A reduce_elements(const StridedLoop<1>& block, const T* x, std::int64_t begin, std::int64_t end) {
+  A result = start_value<Op, A>(x);
+  block.run_range(begin, end, [&](const auto& offset, std::int64_t count) {
+    const T* row = x + offset[0];
+    result = Op::combine(result, reduce_row<Op, A>(row, count, block.inner_stride()[0], start_value<Op, A>(row)));
+  });
+  return result;
+}
+
+template <class Op, class T, class Out>
+void reduce_with(View<const T> x, int kept_axes, Out* y) {
+  using A = std::conditional_t<std::is_same_v<Op, SumOf>, Accumulator<T>, T>;
+  const StridedLoop<1> kept(kept_axes, x.size, {x.stride});
+  const StridedLoop<1> reduced(x.rank - kept_axes, x.size + kept_axes, {x.stride + kept_axes});
+  std::int64_t outputs = 1, inputs = 1;
+  for (int axis = 0; axis < x.rank; ++axis) (axis < kept_axes ? outputs : inputs) *= x.size[axis];
+  if (outputs == 0) return;
+  if (inputs == 0) {
+    for (std::int64_t i = 0; i < outputs; ++i) y[i] = Out{0};
+    return;
+  }
+  if (kept.inner_stride()[0] == 1 && reduced.inner_stride()[0] != 1 && kept.size[kept.rank - 1] > 1) {
+    // Outputs lie side by side in x: sum whole rows, a tile of columns at a time.
+    const std::int64_t row = kept.size[kept.rank - 1];
+    const std::int64_t tiles = (row + column_tile - 1) / column_tile;
+    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / (column_tile * inputs));
+    parallel_for(outputs / row * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t first = task / tiles * row + task % tiles * column_tile;
+        const std::int64_t width = std::min(column_tile, row - task % tiles * column_tile);
+        kept.run_range(first, first + 1, [&](const auto& offset, std::int64_t) {
+          const T* columns = x.data + offset[0];
+          A sum[column_tile];
+          for (std::int64_t j = 0; j < width; ++j) sum[j] = start_value<Op, A>(columns + j);
+          reduced.run_range(0, inputs, [&](const auto& start, std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) {
+              const T* source = columns + start[0] + i * reduced.inner_stride()[0];
+              for (std::int64_t j = 0; j < width; ++j) sum[j] = Op::combine(sum[j], static_cast<A>(source[j]));
+            }
+          });
+          for (std::int64_t j = 0; j < width; ++j) y[first + j] = static_cast<Out>(sum[j]);
+        });
+      }
+    });
+    return;
+  }
+  const std::int64_t pieces = (inputs + piece_size - 1) / piece_size;
+  std::vector<A> partial(static_cast<std::size_t>(pieces > 1 ? outputs * pieces : 0));
+  const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::min(inputs, piece_size));
+  parallel_for(outputs * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t output = task / pieces, piece = task % pieces;
+      kept.run_range(output, output + 1, [&](const auto& offset, std::int64_t) {
+        const A value = reduce_elements<Op, A>(reduced, x.data + offset[0], piece * piece_size,
+                                               std::min(inputs, (piece + 1) * piece_size));
+        if (pieces > 1)
+          partial[static_cast<std::size_t>(task)] = value;
+        else
+          y[output] = static_cast<Out>(value);
+      });
+    }
+  });
+  if (pieces == 1) return;
+  for (std::int64_t output = 0; output < outputs; ++output) {
+    A result = partial[static_cast<std::size_t>(output * pieces)];
+    for (std::int64_t piece = 1; piece < pieces; ++piece)
+      result = Op::combine(result, partial[static_cast<std::size_t>(output * pieces + piece)]);
+    y[output] = static_cast<Out>(result);
+  }
+}
+
+}  // namespace
+
+template <class T, class Out>
+void reduce(Reduction reduction, View<const T> x, int kept_axes, Out* y) {
+  if constexpr (std::is_same_v<T, bool>)
+    return reduce_with<SumOf>(x, kept_axes, y);
+  else
+    switch (reduction) {
+      case Reduction::sum:
+        return reduce_with<SumOf>(x, kept_axes, y);
+      case Reduction::maximum:
+        return reduce_with<MaximumOf>(x, kept_axes, y);
+      case Reduction::minimum:
+        return reduce_with<MinimumOf>(x, kept_axes, y);
+    }
+}
+
+template <class T>
+void arg_reduce(Reduction reduction, View<const T> x, int kept_axes, std::int64_t* y) {
+  const StridedLoop<1> kept(kept_axes, x.size, {x.stride});
+  const StridedLoop<1> reduced(x.rank - kept_axes, x.size + kept_axes, {x.stride + kept_axes});
+  std::int64_t outputs = 1, inputs = 1;
+  for (int axis = 0; axis < x.rank; ++axis) (axis < kept_axes ? outputs : inputs) *= x.size[axis];
+  const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(inputs, 1));
+  parallel_for(outputs, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t output = begin; output < end; ++output)
+      kept.run_range(output, output + 1, [&](const auto& offset, std::int64_t) {
+        const T* block = x.data + offset[0];
+        T best = *block;
+        std::int64_t winner = 0, position = 0;
+        reduced.run_range(0, inputs, [&](const auto& start, std::int64_t count) {
+          for (std::int64_t i = 0; i < count; ++i, ++position) {
+            const T value = block[start[0] + i * reduced.inner_stride()[0]];
+            const bool better = reduction == Reduction::maximum ? value > best : value < best;
+            if (!is_nan(best) && (better || is_nan(value))) {
+              best = value;
+              winner = position;
+            }
+          }
+        });
+        y[output] = winner;
+      });
+  });
+}
+
+template void reduce<float, float>(Reduction, View<const float>, int, float*);
+template void reduce<double, double>(Reduction, View<const double>, int, double*);
+template void reduce<std::int64_t, std::int64_t>(Reduction, View<const std::int64_t>, int, std::int64_t*);
+template void reduce<std::int32_t, std::int32_t>(Reduction, View<const std::int32_t>, int, std::int32_t*);
+template void reduce<bool, std::int64_t>(Reduction, View<const bool>, int, std::int64_t*);
+template void arg_reduce<float>(Reduction, View<const float>, int, std::int64_t*);
+template void arg_reduce<double>(Reduction, View<const double>, int, std::int64_t*);
+template void arg_reduce<std::int64_t>(Reduction, View<const std::int64_t>, int, std::int64_t*);
+template void arg_reduce<std::int32_t>(Reduction, View<const std::int32_t>, int, std::int64_t*);
+
+}  // namespace orbitgrad::kernels::cpu
