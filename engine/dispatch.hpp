@@ -21,7 +21,7 @@ inline void require_same_kind(std::string_view op, const Tensor& a, const Tensor
   require(a.device() == b.device(), op, "the tensors are on {} and {}. Move them to one device.", name(a.device()),
           name(b.device()));
   require(a.dtype() == b.dtype(), op, "the tensors are {} {} and {} {}. Convert one with to().", name(a.dtype()),
-          a.shape().to_string(), name(b.dtype()), b.shape().to_string());
+          a.shape(), name(b.dtype()), b.shape());
 }
 
 }  // namespace orbitgrad

@@ -40,7 +40,15 @@ Shape Shape::without_axis(int axis) const {
   return result;
 }
 
-std::string Shape::to_string() const { return fmt::format("[{}]", fmt::join(begin(), end(), ", ")); }
+std::string Shape::to_string() const {
+  std::string text = "[";
+  for (int axis = 0; axis < rank_; ++axis) {
+    if (axis > 0) text += ", ";
+    text += std::to_string(value_[axis]);
+  }
+  text += "]";
+  return text;
+}
 
 bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
@@ -80,7 +88,7 @@ Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& b) {
     require(size_a == size_b || size_a == 1 || size_b == 1, op,
             "shapes {} and {} do not broadcast: {} against {} on axis {}. Lengths must agree or be 1, counted from the "
             "last axis.",
-            a.to_string(), b.to_string(), size_a, size_b, axis - rank);
+            a, b, size_a, size_b, axis - rank);
     result.push_back(size_a == 1 ? size_b : size_a);
   }
   return result;
@@ -90,12 +98,12 @@ std::int64_t checked_numel(std::string_view op, const Shape& shape) {
   std::int64_t count = 1;
   bool overflow = false;
   for (const std::int64_t size : shape) {
-    require(size >= 0, op, "shape {} has a negative length. Lengths are 0 or more.", shape.to_string());
+    require(size >= 0, op, "shape {} has a negative length. Lengths are 0 or more.", shape);
     overflow = overflow || __builtin_mul_overflow(count, size, &count);
   }
   // A zero anywhere makes the array empty, whatever the other lengths multiply to.
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-  require(!overflow, op, "shape {} has more elements than a 64-bit count can hold.", shape.to_string());
+  require(!overflow, op, "shape {} has more elements than a 64-bit count can hold.", shape);
   return count;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/error.hpp"
 #include "kernels/view.hpp"
 
 namespace orbitgrad {
@@ -59,3 +60,12 @@ Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& b);
 std::int64_t checked_numel(std::string_view op, const Shape& shape);
 
 }  // namespace orbitgrad
+
+/// Lets a message take a shape itself, so that a check that holds formats nothing.
+template <>
+struct fmt::formatter<orbitgrad::Shape> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const orbitgrad::Shape& shape, Context& context) const {
+    return fmt::formatter<std::string_view>::format(shape.to_string(), context);
+  }
+};

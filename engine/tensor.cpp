@@ -24,7 +24,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, DeviceKind device) {
   const std::int64_t count = checked_numel("empty", shape);
   std::int64_t bytes = 0;
   require(!__builtin_mul_overflow(count, item_size(dtype), &bytes), "empty",
-          "shape {} of {} needs more bytes than a 64-bit count can hold.", shape.to_string(), name(dtype));
+          "shape {} of {} needs more bytes than a 64-bit count can hold.", shape, name(dtype));
   auto body = std::make_shared<TensorBody>();
   body->storage = std::make_shared<Storage>(bytes, device);
   body->shape = shape;
@@ -59,8 +59,7 @@ void Tensor::check_dtype(DType asked) const {
 }
 
 double Tensor::item_as_double() const {
-  require(numel() == 1, "item", "needs exactly one element, the shape is {}. Reduce or index first.",
-          shape().to_string());
+  require(numel() == 1, "item", "needs exactly one element, the shape is {}. Reduce or index first.", shape());
   return visit_dtype(dtype(), [&](auto tag) { return static_cast<double>(*data<typename decltype(tag)::type>()); });
 }
 

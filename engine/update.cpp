@@ -8,7 +8,7 @@ namespace orbitgrad {
 void assign(Tensor& target, const Tensor& source) {
   require_same_kind("assign", target, source);
   require(target.shape() == source.shape(), "assign", "the target is {}, the source {}. They must agree.",
-          target.shape().to_string(), source.shape().to_string());
+          target.shape(), source.shape());
   dispatch("assign", target.device(), [&] {
     visit_dtype(target.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;

@@ -10,7 +10,7 @@ namespace orbitgrad {
 template <class T>
 T* begin_update(Tensor& target) {
   require(target.is_contiguous(), "update", "the tensor of shape {} is a strided view. Update the tensor it views.",
-          target.shape().to_string());
+          target.shape());
   ++target.body().storage->version;
   return fresh_data<T>(target);
 }

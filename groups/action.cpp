@@ -44,12 +44,14 @@ std::int64_t moved_coordinate(std::int64_t doubled, std::int64_t size) {
 }  // namespace
 
 Action::Action(const FiniteGroup& group, std::int64_t points, std::vector<std::int32_t> destination)
-    : group_(group), points_(points), destination_(std::move(destination)) {
+    : group_(group),
+      points_(points),
+      destination_(std::make_shared<const std::vector<std::int32_t>>(std::move(destination))) {
   constexpr std::string_view op = "action";
   require_table_size(op, group, points);
-  require(static_cast<std::int64_t>(destination_.size()) == group.order() * points, op,
-          "the destinations must be [S, n] = [{}, {}], got {} entries.", group.order(), points, destination_.size());
-  const auto at = [&](int s, std::int64_t i) { return destination_[static_cast<std::size_t>(s * points_ + i)]; };
+  require(static_cast<std::int64_t>(destination_->size()) == group.order() * points, op,
+          "the destinations must be [S, n] = [{}, {}], got {} entries.", group.order(), points, destination_->size());
+  const auto at = [&](int s, std::int64_t i) { return (*destination_)[static_cast<std::size_t>(s * points_ + i)]; };
 
   std::vector<std::int64_t> reached_from(static_cast<std::size_t>(points));
   for (int s = 0; s < group.order(); ++s) {
@@ -89,14 +91,14 @@ Action::Action(const FiniteGroup& group, std::int64_t points, std::vector<std::i
 int Action::destination(int s, std::int64_t i) const {
   group_.require_element("action", s);
   require(i >= 0 && i < points_, "action", "point {} is outside [0, {}).", i, points_);
-  return destination_[static_cast<std::size_t>(s * points_ + i)];
+  return (*destination_)[static_cast<std::size_t>(s * points_ + i)];
 }
 
 std::vector<std::int32_t> Action::source_table() const {
   std::vector<std::int32_t> source;
-  source.reserve(destination_.size());
+  source.reserve(destination_->size());
   for (int s = 0; s < group_.order(); ++s) {
-    const auto row = destination_.begin() + group_.inverse(s) * points_;
+    const auto row = destination_->begin() + group_.inverse(s) * points_;
     source.insert(source.end(), row, row + points_);
   }
   return source;

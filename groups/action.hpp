@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,7 @@
 
 namespace orbitgrad::groups {
 
-/// An immutable, checked action. Copies of the group are cheap, copies of the table are not.
+/// An immutable, checked action. Copies share one table, so passing it by value costs a reference count.
 class Action {
  public:
   /// Most table entries, |G| n: 256 MiB of int32.
@@ -24,13 +25,18 @@ class Action {
   /// points if a row is no permutation, the identity moves a point, or L_a L_b differs from L_ab.
   Action(const FiniteGroup& group, std::int64_t points, std::vector<std::int32_t> destination);
 
+  // Copy only: a move would leave an action without a table behind.
+  Action(const Action&) = default;
+  Action& operator=(const Action&) = default;
+  ~Action() = default;
+
   [[nodiscard]] const FiniteGroup& group() const { return group_; }
   /// n.
   [[nodiscard]] std::int64_t points() const { return points_; }
   /// Where s sends point i. Error if either is out of range.
   [[nodiscard]] int destination(int s, std::int64_t i) const;
-  /// [S, n] row-major.
-  [[nodiscard]] std::span<const std::int32_t> destination_table() const { return destination_; }
+  /// [S, n] row-major, valid as long as any copy of this action lives.
+  [[nodiscard]] std::span<const std::int32_t> destination_table() const { return *destination_; }
   /// [S, n] gather indices: [L_s f](i) = f(source[s n + i]), that is source of s = destination of s^-1.
   [[nodiscard]] std::vector<std::int32_t> source_table() const;
   /// Number of points that s leaves where they are.
@@ -39,7 +45,7 @@ class Action {
  private:
   FiniteGroup group_;
   std::int64_t points_ = 0;
-  std::vector<std::int32_t> destination_;
+  std::shared_ptr<const std::vector<std::int32_t>> destination_;
 };
 
 /// Every element fixes all `points` points.

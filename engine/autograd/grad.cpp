@@ -60,7 +60,7 @@ class GraphWalk {
     require(output.requires_grad(), "grad",
             "an output of shape {} does not depend on any tensor that requires gradients. Call set_requires_grad() on "
             "the inputs before the forward.",
-            output.shape().to_string());
+            output.shape());
     std::vector<Node*> stack = {output.body().node.get()};
     while (!stack.empty()) {
       Node* node = stack.back();
@@ -77,12 +77,12 @@ class GraphWalk {
     if (!gradient.defined()) {
       require(output.numel() == 1, "grad",
               "an output of shape {} has more than one element. Reduce it to a scalar, or give output_gradients.",
-              output.shape().to_string());
+              output.shape());
       gradient = full(output.shape(), 1.0, output.dtype());
     }
     require(gradient.shape() == output.shape() && gradient.dtype() == output.dtype(), "grad",
             "the gradient given for an output is {} {}, the output is {} {}. They must agree.", name(gradient.dtype()),
-            gradient.shape().to_string(), name(output.dtype()), output.shape().to_string());
+            gradient.shape(), name(output.dtype()), output.shape());
     const GradMode mode(options_.create_graph);
     accumulate(states_.at(output.body().node.get()), gradient);
   }
@@ -101,8 +101,7 @@ class GraphWalk {
       if ((state.needed_inputs >> i & 1) == 0 || !gradient.defined()) continue;
       require(gradient.shape() == node.input_shape(i) && gradient.dtype() == node.input_dtype(i), "backward",
               "'{}' returned {} {} as the gradient of its input {}, which is {} {}.", node.name(),
-              name(gradient.dtype()), gradient.shape().to_string(), i, name(node.input_dtype(i)),
-              node.input_shape(i).to_string());
+              name(gradient.dtype()), gradient.shape(), i, name(node.input_dtype(i)), node.input_shape(i));
       accumulate(states_.at(node.producer(i).get()), gradient);
     }
   }
@@ -119,11 +118,11 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   for (const Tensor& input : inputs) {
     require(input.requires_grad(), "grad",
             "an input of shape {} does not require gradients. Call set_requires_grad() before the forward.",
-            input.shape().to_string());
+            input.shape());
     Node* node = input.body().node.get();
     require(walk.reaches(node) || options.allow_unused, "grad",
             "the outputs do not depend on an input of shape {}. Pass allow_unused = true to get an undefined gradient.",
-            input.shape().to_string());
+            input.shape());
     if (walk.reaches(node)) walk.want(node);
   }
   walk.run();

@@ -65,7 +65,7 @@ class Checker {
     const double tolerance = options_.absolute_tolerance + options_.relative_tolerance * std::abs(numeric);
     require(std::abs(analytic - numeric) <= tolerance, "gradcheck",
             "input {} of shape {}, {}: the derivative says {:.12g}, differences say {:.12g}.", index,
-            inputs_[index].shape().to_string(), what, analytic, numeric);
+            inputs_[index].shape(), what, analytic, numeric);
   }
 
   void check_entries(std::size_t index, const Tensor& gradient) const {
@@ -98,7 +98,7 @@ void require_float64(std::string_view op, const std::vector<Tensor>& inputs) {
     if (!input.requires_grad()) continue;
     tracked = true;
     require(input.dtype() == DType::float64, op, "an input is {} {}. Differences need float64.", name(input.dtype()),
-            input.shape().to_string());
+            input.shape());
   }
   require(tracked, op, "no input requires gradients. Call set_requires_grad() on what is to be checked.");
 }

@@ -65,7 +65,7 @@ Tensor Node::checked(const Saved& saved) const {
   require(saved.tensor.body().storage->version == saved.version, "backward",
           "a tensor of shape {} that '{}' keeps for its gradient was changed in place since (version {}, kept at {}). "
           "Take the gradient before the update.",
-          saved.tensor.shape().to_string(), name(), saved.tensor.body().storage->version, saved.version);
+          saved.tensor.shape(), name(), saved.tensor.body().storage->version, saved.version);
   return saved.tensor;
 }
 

@@ -17,7 +17,7 @@ Tensor compare(std::string_view op, const Tensor& a, const Tensor& b) {
 
 void require_bool(std::string_view op, const Tensor& x) {
   require(x.dtype() == DType::boolean, op, "takes bool tensors, got {} {}. Compare first, for example not_equal(x, 0).",
-          name(x.dtype()), x.shape().to_string());
+          name(x.dtype()), x.shape());
 }
 
 struct WhereNode final : Node {

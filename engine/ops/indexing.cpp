@@ -56,8 +56,8 @@ kernels::GatherAxisProblem problem_along(const Shape& x, int axis, std::int64_t 
 
 void require_same_but_axis(std::string_view op, const Tensor& x, const Tensor& index, int axis) {
   require(index.rank() == x.rank() && index.shape().without_axis(axis) == x.shape().without_axis(axis), op,
-          "positions of shape {} do not fit {} along axis {}. They agree on every other axis.",
-          index.shape().to_string(), x.shape().to_string(), axis);
+          "positions of shape {} do not fit {} along axis {}. They agree on every other axis.", index.shape(),
+          x.shape(), axis);
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
 Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int64_t length) {
   const int along = normalize_axis("scatter_add", axis, source.rank());
   require(source.shape() == index.shape(), "scatter_add", "the source is {}, the positions {}. They must agree.",
-          source.shape().to_string(), index.shape().to_string());
+          source.shape(), index.shape());
   const Tensor positions = checked_index("scatter_add", index, length);
   Shape shape = source.shape();
   shape[along] = length;
@@ -101,7 +101,7 @@ Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int
 Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   const int along = normalize_axis("index_select", axis, x.rank());
   require(index.rank() == 1, "index_select", "positions must have rank 1, got shape {}. Use gather for more.",
-          index.shape().to_string());
+          index.shape());
   // The same positions for every element of the other axes.
   Shape broadcastable, full = x.shape();
   for (int i = 0; i < x.rank(); ++i) broadcastable.push_back(i == along ? index.numel() : 1);

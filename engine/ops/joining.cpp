@@ -37,7 +37,7 @@ Tensor concat_few(std::span<const Tensor> parts, int axis) {
     require_same_kind("concat", first, part);
     require(part.rank() == first.rank() && part.shape().without_axis(axis) == first.shape().without_axis(axis),
             "concat", "shapes {} and {} differ on an axis other than {}. Only the joined axis may differ.",
-            first.shape().to_string(), part.shape().to_string(), axis);
+            first.shape(), part.shape(), axis);
     shape[axis] += part.shape()[axis];
   }
   Tensor result = Tensor::empty(shape, first.dtype(), first.device());
@@ -59,8 +59,7 @@ Tensor concat_few(std::span<const Tensor> parts, int axis) {
 // Repeats the axis around itself: positions -before .. length + after - 1, modulo its length.
 Tensor pad_circular(const Tensor& x, int axis, Padding padding) {
   const std::int64_t length = x.shape()[axis];
-  require(length > 0, "pad", "axis {} of shape {} is empty and cannot be repeated. Use zero padding.", axis,
-          x.shape().to_string());
+  require(length > 0, "pad", "axis {} of shape {} is empty and cannot be repeated. Use zero padding.", axis, x.shape());
   std::vector<Tensor> parts;
   std::int64_t position = -padding.before;
   const std::int64_t end = length + padding.after;
@@ -91,7 +90,7 @@ Tensor stack(std::span<const Tensor> parts, int axis) {
   std::vector<Tensor> raised;
   for (const Tensor& part : parts) {
     require(part.shape() == parts.front().shape(), "stack", "shapes {} and {} differ. All must agree.",
-            parts.front().shape().to_string(), part.shape().to_string());
+            parts.front().shape(), part.shape());
     raised.push_back(unsqueeze(part, axis));
   }
   return concat(raised, axis);
@@ -99,8 +98,7 @@ Tensor stack(std::span<const Tensor> parts, int axis) {
 
 Tensor pad(const Tensor& x, const std::vector<Padding>& padding, PadMode mode) {
   const int count = static_cast<int>(padding.size());
-  require(count <= x.rank(), "pad", "{} paddings are given for shape {}. Give one per axis at most.", count,
-          x.shape().to_string());
+  require(count <= x.rank(), "pad", "{} paddings are given for shape {}. Give one per axis at most.", count, x.shape());
   Shape shape = x.shape(), start = x.shape(), step = x.shape();
   for (int axis = 0; axis < x.rank(); ++axis) {
     start[axis] = 0;

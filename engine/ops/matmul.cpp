@@ -105,10 +105,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   require_same_kind("matmul", a, b);
   require(is_floating(a.dtype()), "matmul", "takes float32 or float64, got {}. Convert with to().", name(a.dtype()));
   require(a.rank() >= 1 && b.rank() >= 1, "matmul", "takes vectors or matrices, got {} and {}. Use * for scalars.",
-          a.shape().to_string(), b.shape().to_string());
+          a.shape(), b.shape());
   const std::int64_t inner_a = a.size(-1), inner_b = b.size(b.rank() == 1 ? 0 : -2);
   require(inner_a == inner_b, "matmul", "shapes {} and {} do not fit: {} columns meet {} rows. Transpose one?",
-          a.shape().to_string(), b.shape().to_string(), inner_a, inner_b);
+          a.shape(), b.shape(), inner_a, inner_b);
   const Tensor left = a.rank() == 1 ? unsqueeze(a, 0) : a;
   const Tensor right = b.rank() == 1 ? unsqueeze(b, 1) : b;
   Tensor result = product(left, right);

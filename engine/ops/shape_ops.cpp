@@ -95,13 +95,13 @@ Tensor reshape(const Tensor& x, const Shape& requested) {
       known *= shape[axis];
       continue;
     }
-    require(open < 0, "reshape", "{} leaves two lengths open. Only one may be -1.", requested.to_string());
+    require(open < 0, "reshape", "{} leaves two lengths open. Only one may be -1.", requested);
     open = axis;
   }
   if (open >= 0 && known != 0) shape[open] = x.numel() / known;
   require(checked_numel("reshape", shape) == x.numel(), "reshape",
-          "shape {} has {} elements, they do not fill {}. Lengths must multiply to the same number.",
-          x.shape().to_string(), x.numel(), requested.to_string());
+          "shape {} has {} elements, they do not fill {}. Lengths must multiply to the same number.", x.shape(),
+          x.numel(), requested);
   if (shape == x.shape()) return x;
   if (const auto strides = strides_after_reshape(x, shape))
     return record<ReshapeNode>(Tensor::window(x, shape, *strides, x.body().offset), {&x});
@@ -128,13 +128,13 @@ Tensor unsqueeze(const Tensor& x, int axis) {
 Tensor squeeze(const Tensor& x, int axis) {
   const int position = normalize_axis("squeeze", axis, x.rank());
   require(x.shape()[position] == 1, "squeeze", "axis {} of shape {} has length {}. Only length 1 can be removed.", axis,
-          x.shape().to_string(), x.shape()[position]);
+          x.shape(), x.shape()[position]);
   return reshape(x, x.shape().without_axis(position));
 }
 
 Tensor permute(const Tensor& x, const Axes& order) {
   require(static_cast<int>(order.size()) == x.rank(), "permute", "{} axes are named for shape {}. Name each axis once.",
-          order.size(), x.shape().to_string());
+          order.size(), x.shape());
   if (x.rank() == 0) return x;
   axis_mask("permute", order, x.rank());
   Axes normalized;
@@ -159,7 +159,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require(shape.rank() >= x.rank() && broadcast_shapes("broadcast_to", x.shape(), shape) == shape, "broadcast_to",
           "shape {} does not broadcast to {}. Only axes of length 1, and missing leading ones, can be repeated.",
-          x.shape().to_string(), shape.to_string());
+          x.shape(), shape);
   checked_numel("broadcast_to", shape);
   Shape strides = shape;
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -173,7 +173,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int extra = x.rank() - shape.rank();
   require(extra >= 0 && broadcast_shapes("sum_to", shape, x.shape()) == x.shape(), "sum_to",
-          "shape {} does not come from {} by broadcasting.", x.shape().to_string(), shape.to_string());
+          "shape {} does not come from {} by broadcasting.", x.shape(), shape);
   Axes axes;
   for (int axis = 0; axis < x.rank(); ++axis)
     if (axis < extra || (shape[axis - extra] == 1 && x.shape()[axis] != 1)) axes.push_back(axis);
@@ -211,14 +211,14 @@ Tensor slice(const Tensor& x, int axis, const Range& range) {
 Tensor narrow(const Tensor& x, int axis, std::int64_t start, std::int64_t length) {
   const std::int64_t available = x.size(axis);
   require(start >= 0 && length >= 0 && length <= available && start <= available - length, "narrow",
-          "{} positions from {} do not lie in axis {} of shape {}.", length, start, axis, x.shape().to_string());
+          "{} positions from {} do not lie in axis {} of shape {}.", length, start, axis, x.shape());
   return slice(x, axis, {.start = start, .stop = start + length});
 }
 
 Tensor select(const Tensor& x, int axis, std::int64_t position) {
   const std::int64_t length = x.size(axis);
   require(position >= -length && position < length, "select", "position {} is outside axis {} of shape {}.", position,
-          axis, x.shape().to_string());
+          axis, x.shape());
   return squeeze(narrow(x, axis, position < 0 ? position + length : position, 1), axis);
 }
 
@@ -236,7 +236,7 @@ Tensor flip(const Tensor& x, const Axes& axes) {
 
 Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shape& step) {
   require(shape.rank() == x.rank() && start.rank() == x.rank() && step.rank() == x.rank(), "embed",
-          "a tensor of shape {} needs a shape, starts and steps of the same rank.", x.shape().to_string());
+          "a tensor of shape {} needs a shape, starts and steps of the same rank.", x.shape());
   std::int64_t offset = 0;
   Tensor result = zeros(shape, x.dtype());
   Shape strides = result.strides();
@@ -244,8 +244,8 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
     const std::int64_t last = start[axis] + (x.shape()[axis] - 1) * step[axis];
     require(x.shape()[axis] == 0 ||
                 (std::min(start[axis], last) >= 0 && std::max(start[axis], last) < shape[axis] && step[axis] != 0),
-            "embed", "shape {} from {} in steps of {} does not fit into {} on axis {}.", x.shape().to_string(),
-            start[axis], step[axis], shape.to_string(), axis);
+            "embed", "shape {} from {} in steps of {} does not fit into {} on axis {}.", x.shape(), start[axis],
+            step[axis], shape, axis);
     if (x.numel() > 0) offset += start[axis] * result.strides()[axis];
     strides[axis] *= step[axis];
   }

@@ -56,9 +56,10 @@ void for_each_tile(const GemmProblem& problem, const Partition& parts, Body&& bo
   });
 }
 
-/// What is left of the product when there is nothing to add up.
+/// Does what is to be done when there is nothing to add up; false if there is.
 template <class T>
-bool finished_without_depth(const GemmProblem& problem, T* c) {
+bool is_done_without_products(const GemmProblem& problem, T* c) {
+  if (problem.batch == 0 || problem.m == 0 || problem.n == 0) return true;
   if (problem.k > 0) return false;
   if (problem.accumulate) return true;
   for (std::int64_t i = 0; i < problem.batch; ++i)
@@ -95,7 +96,7 @@ void pack(std::int64_t extent, std::int64_t depth, std::int64_t width, const T* 
 
 template <class T>
 void blocked(const GemmProblem& problem, const T* a, const T* b, T* c) {
-  if (finished_without_depth(problem, c)) return;
+  if (is_done_without_products(problem, c)) return;
   constexpr std::int64_t rows = max_tile_rows, columns = tile_columns<T>, most_depth = 256;
   const Partition parts = partition(problem, rows, columns);
   const std::int64_t a_row = problem.transpose_a ? 1 : problem.lda, a_depth = problem.transpose_a ? problem.lda : 1;
@@ -142,7 +143,7 @@ void call_blas(const GemmProblem& p, int m, int n, const double* a, const double
 
 template <class T>
 void openblas(const GemmProblem& problem, const T* a, const T* b, T* c) {
-  if (finished_without_depth(problem, c)) return;
+  if (is_done_without_products(problem, c)) return;
   static const bool single_threaded = (openblas_set_num_threads(1), true);  // the threads are ours
   static_cast<void>(single_threaded);
   for_each_tile(problem, partition(problem, 48, 64),

@@ -1,0 +1,111 @@
+#include "engine/random.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "engine/dispatch.hpp"
+#include "engine/ops/arithmetic.hpp"
+#include "engine/ops/cast.hpp"
+#include "engine/ops/linear_map.hpp"
+#include "kernels/dropout/dropout.hpp"
+#include "kernels/random/random.hpp"
+
+namespace orbitgrad {
+
+namespace {
+
+/// A fresh tensor filled by fill(problem, pointer) for the element type.
+template <class Fill>
+Tensor random_tensor(std::string_view op, const Shape& shape, RandomKey key, DType dtype, Fill&& fill) {
+  Tensor result = Tensor::empty(shape, dtype);
+  visit_floating(op, dtype, [&]<class T>(TypeTag<T>) {
+    fill(kernels::RandomProblem{.count = result.numel(), .key = key.value}, fresh_data<T>(result));
+  });
+  return result;
+}
+
+/// Diagonal, with a mask that the key alone determines: its own adjoint.
+struct Dropout {
+  static constexpr std::string_view name = "dropout", adjoint_name = "dropout";
+  kernels::DropoutProblem problem;
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    kernels::cpu::dropout<T>(problem, x, y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    kernels::cpu::dropout<T>(problem, y, x);
+  }
+};
+
+void require_probability(std::string_view op, double probability) {
+  require(probability >= 0 && probability <= 1, op, "the probability must be in [0, 1], got {}.", probability);
+}
+
+}  // namespace
+
+RandomKey RandomKey::split(std::uint64_t stream) const { return {kernels::philox_split(value, stream)}; }
+
+RandomKey RandomKey::split(std::string_view name) const {
+  // FNV-1a, under a key of its own so that names and numbers never meet.
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3u;
+  constexpr std::uint64_t names = 0x73656d616eu;
+  return {kernels::philox_split(kernels::philox_split(value, names), hash)};
+}
+
+Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype) {
+  require(std::isfinite(low) && std::isfinite(high) && low <= high, "uniform",
+          "the bounds must be finite and in order, got [{}, {}).", low, high);
+  Tensor result = random_tensor("uniform", shape, key, dtype, [&]<class T>(const auto& problem, T* y) {
+    kernels::cpu::random_uniform<T>(problem, low, high, y);
+  });
+  if (low == high) return result;
+  // Rounding may reach `high`, which is excluded.
+  const double largest = dtype == DType::float32
+                             ? static_cast<double>(std::nextafter(static_cast<float>(high), -INFINITY))
+                             : std::nextafter(high, -INFINITY);
+  const NoGrad no_grad;
+  return minimum(result, scalar_like(result, largest));
+}
+
+Tensor normal(const Shape& shape, RandomKey key, double mean, double deviation, DType dtype) {
+  require(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0, "normal",
+          "takes a finite mean and a finite deviation of 0 or more, got {} and {}.", mean, deviation);
+  return random_tensor("normal", shape, key, dtype, [&]<class T>(const auto& problem, T* y) {
+    kernels::cpu::random_normal<T>(problem, mean, deviation, y);
+  });
+}
+
+Tensor bernoulli(const Shape& shape, RandomKey key, double probability) {
+  require_probability("bernoulli", probability);
+  const Tensor numbers = random_tensor(
+      "bernoulli", shape, key, DType::float32,
+      [&]<class T>(const auto& problem, T* y) { kernels::cpu::random_bernoulli<T>(problem, probability, y); });
+  return cast(numbers, DType::boolean);
+}
+
+Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound) {
+  require(bound >= 1, "random_integers", "the bound must be at least 1, got {}.", bound);
+  Tensor result = Tensor::empty(shape, DType::int64);
+  kernels::cpu::random_integers({.count = result.numel(), .key = key.value}, bound, fresh_data<std::int64_t>(result));
+  return result;
+}
+
+Tensor random_permutation(std::int64_t count, RandomKey key) {
+  require(count >= 0, "random_permutation", "the count must not be negative, got {}.", count);
+  Tensor result = Tensor::empty({count}, DType::int64);
+  kernels::cpu::random_permutation({.count = count, .key = key.value}, fresh_data<std::int64_t>(result));
+  return result;
+}
+
+Tensor dropout(const Tensor& x, double probability, RandomKey key) {
+  require_probability("dropout", probability);
+  if (probability == 0) return x;
+  return linear::apply(
+      Dropout{{.count = x.numel(), .key = key.value, .probability = probability}, x.shape(), x.shape()}, x);
+}
+
+}  // namespace orbitgrad
