@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "engine/kernel_clock.hpp"
 #include "engine/tensor.hpp"
 
 namespace orbitgrad {
@@ -11,7 +12,7 @@ namespace orbitgrad {
 template <class Cpu>
 void dispatch(std::string_view op, DeviceKind device, Cpu&& cpu) {
   if (device == DeviceKind::cpu)
-    cpu();
+    KernelClock::run(cpu);
   else
     fail(op, "has no version for the device {}. Move the tensors to the cpu.", name(device));
 }

@@ -12,7 +12,8 @@ int main() {
   const auto group = groups::lattice_group("p4");
   const RandomKey key{1};
   nn::Sequential net;
-  net.add<nn::LiftConv2d>("lift", group, 1, 4, 3, key.split("lift"), GroupConv2dOptions{.implementation = "orbit_gather"});
+  net.add<nn::LiftConv2d>("lift", group, 1, 4, 3, key.split("lift"),
+                          GroupConv2dOptions{.implementation = "orbit_gather"});
   net.add<nn::GroupPool>("pool");
 
   const Tensor x = normal({8, 1, 9, 9}, key.split("images"));

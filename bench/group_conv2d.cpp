@@ -1,0 +1,152 @@
+// group_conv2d against expanded filters and oneDNN, in one run on the same arrays: forward, input gradient and filter
+// gradient, p4 and p4m, 3x3 with padding 1. The opponent's expansion (or orbit sum) is counted, its primitives are made
+// once. Figures are warm: buffers stay in cache where they fit. Results are compared before anything is timed.
+//
+//   build/bench/group_conv2d --benchmark_out=results.json --benchmark_out_format=json
+//
+// Counters: ms and opponent_ms (medians), ratio = opponent / ours (median of pairs) with its extremes, gflops = dense
+// arithmetic per second.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <cmath>
+#include <vector>
+
+#include "bench/onednn_opponent.hpp"
+#include "bench/paired.hpp"
+#include "engine/random.hpp"
+#include "groups/lattice_group.hpp"
+#include "kernels/group_conv2d/expanded.hpp"
+#include "kernels/group_conv2d/group_conv2d.hpp"
+
+namespace orbitgrad::bench {
+namespace {
+
+using kernels::GroupConv2dProblem;
+using Op = OnednnConvolution::Op;
+
+std::vector<float> random_values(std::int64_t count, std::uint64_t key) {
+  return normal({count}, RandomKey{key}).to_vector<float>();
+}
+
+/// One problem with its arrays and both ways of solving it.
+class Duel {
+ public:
+  Duel(Op op, const std::string& group_name, std::int64_t fields, std::int64_t size, std::int64_t batch)
+      : op_(op), group_(groups::lattice_group(group_name)), filter_element_(group_.filter_element_table()) {
+    for (const auto& matrix : group_.matrices) matrices_.insert(matrices_.end(), matrix.begin(), matrix.end());
+    const std::int64_t order = group_.order();
+    problem_ = {.batch = batch, .in_fields = fields, .in_order = order, .in_height = size, .in_width = size};
+    problem_.out_fields = fields, problem_.order = order, problem_.kernel = 3, problem_.padding = 1;
+    problem_.matrices = matrices_.data(), problem_.filter_element = filter_element_.data();
+    x_ = random_values(problem_.x_size(), 1);
+    w_ = random_values(problem_.w_size(), 2);
+    y_ = random_values(problem_.y_size(), 3);
+    bank_.resize(static_cast<std::size_t>(problem_.w_size() * order));
+    result_.resize(output_size());
+    opponent_result_.resize(output_size());
+    opponent_ = std::make_unique<OnednnConvolution>(op, kernels::cpu::expanded_problem(problem_));
+  }
+
+  const GroupConv2dProblem& problem() const { return problem_; }
+
+  void ours() {
+    if (op_ == Op::forward)
+      kernels::cpu::group_conv2d_forward<float>(problem_, x_.data(), w_.data(), nullptr, result_.data());
+    else if (op_ == Op::input_gradient)
+      kernels::cpu::group_conv2d_input_gradient<float>(problem_, y_.data(), w_.data(), result_.data());
+    else
+      kernels::cpu::group_conv2d_filter_gradient<float>(problem_, x_.data(), y_.data(), result_.data());
+  }
+
+  void opponent() {
+    if (op_ == Op::filter_gradient) {
+      opponent_->run(x_.data(), y_.data(), bank_.data());
+      kernels::cpu::sum_filter_orbits<float>(problem_, bank_.data(), opponent_result_.data());
+      return;
+    }
+    kernels::cpu::expand_filter<float>(problem_, w_.data(), bank_.data());
+    opponent_->run(op_ == Op::forward ? x_.data() : y_.data(), bank_.data(), opponent_result_.data());
+  }
+
+  /// Largest difference of the two results relative to the largest value.
+  double difference() {
+    ours();
+    opponent();
+    double largest = 0, difference = 0;
+    for (std::size_t i = 0; i < result_.size(); ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(opponent_result_[i])));
+      difference = std::max(difference, std::abs(static_cast<double>(result_[i]) - opponent_result_[i]));
+    }
+    return difference / largest;
+  }
+
+  std::string_view implementation() const {
+    if (op_ == Op::forward) return kernels::cpu::choose_group_conv2d_forward<float>(problem_);
+    if (op_ == Op::input_gradient) return kernels::cpu::choose_group_conv2d_input_gradient<float>(problem_);
+    return kernels::cpu::choose_group_conv2d_filter_gradient<float>(problem_);
+  }
+
+ private:
+  std::size_t output_size() const {
+    return op_ == Op::forward ? y_.size() : (op_ == Op::input_gradient ? x_.size() : w_.size());
+  }
+
+  Op op_;
+  groups::LatticeGroup group_;
+  std::vector<std::int32_t> matrices_, filter_element_;
+  GroupConv2dProblem problem_;
+  std::vector<float> x_, w_, y_, bank_, result_, opponent_result_;
+  std::unique_ptr<OnednnConvolution> opponent_;
+};
+
+void run(benchmark::State& state, Op op, const std::string& group, std::int64_t fields, std::int64_t size,
+         std::int64_t batch, int threads) {
+  omp_set_num_threads(threads);
+  Duel duel(op, group, fields, size, batch);
+  if (const double difference = duel.difference(); !(difference < 1e-4)) {
+    state.SkipWithError(fmt::format("results differ by {:.2e}", difference).c_str());
+    return;
+  }
+  for (auto _ : state) {
+    const PairedTimes times = time_in_turn([&] { duel.ours(); }, [&] { duel.opponent(); });
+    state.SetIterationTime(times.ours.median());
+    state.counters["ms"] = times.ours.median() * 1e3;
+    state.counters["opponent_ms"] = times.opponent.median() * 1e3;
+    state.counters["ratio"] = times.ratio;
+    state.counters["ratio_low"] = times.ratio_low;
+    state.counters["ratio_high"] = times.ratio_high;
+    state.counters["gflops"] = duel.problem().flops() / times.ours.median() * 1e-9;
+  }
+  state.SetLabel(std::string(duel.implementation()));
+}
+
+}  // namespace
+}  // namespace orbitgrad::bench
+
+int main(int argc, char** argv) {
+  using orbitgrad::bench::Op;
+  const std::pair<Op, const char*> ops[] = {
+      {Op::forward, "forward"}, {Op::input_gradient, "input_gradient"}, {Op::filter_gradient, "filter_gradient"}};
+  for (const int threads : {1, 2})
+    for (const auto& [op, op_name] : ops)
+      for (const std::string group : {"p4", "p4m"})
+        for (const std::int64_t size : {28, 8})
+          for (const std::int64_t batch : {1, 16, 128})
+            for (const std::int64_t fields : {1, 8, 16, 32})
+              benchmark::RegisterBenchmark(fmt::format("{}/{}/fields:{}/map:{}/batch:{}/threads:{}", op_name, group,
+                                                       fields, size, batch, threads)
+                                               .c_str(),
+                                           [=, op = op](benchmark::State& state) {
+                                             orbitgrad::bench::run(state, op, group, fields, size, batch, threads);
+                                           })
+                  ->UseManualTime()
+                  ->Iterations(1)
+                  ->Unit(benchmark::kMillisecond);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::AddCustomContext("opponent", "expanded filters (counted) + oneDNN direct convolution, all threads");
+  benchmark::AddCustomContext("compiler", __VERSION__);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,59 @@
+// Times two sides in turn in one run, A B A B ..., so that a change of the machine's speed meets both. A sample repeats
+// its side often enough to be longer than the clock's noise. Median and spread of at least nine samples.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace orbitgrad::bench {
+
+struct Samples {
+  std::vector<double> seconds;  // per call, sorted
+
+  double median() const { return seconds[seconds.size() / 2]; }
+  double lowest() const { return seconds.front(); }
+  double highest() const { return seconds.back(); }
+};
+
+struct PairedTimes {
+  Samples ours, opponent;
+  /// Opponent's time over ours: above 1 we are faster. Median and extremes of the pairs.
+  double ratio = 0, ratio_low = 0, ratio_high = 0;
+};
+
+inline double seconds_of(const std::function<void()>& side, std::int64_t repetitions) {
+  const auto start = std::chrono::steady_clock::now();
+  for (std::int64_t i = 0; i < repetitions; ++i) side();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() /
+         static_cast<double>(repetitions);
+}
+
+/// Both sides are called a few times first: caches, threads and primitives are warm.
+inline PairedTimes time_in_turn(const std::function<void()>& ours, const std::function<void()>& opponent,
+                                int samples = 9, double sample_seconds = 4e-3) {
+  const auto repetitions = [&](const std::function<void()>& side) {
+    seconds_of(side, 2);
+    const double once = seconds_of(side, 1);
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(sample_seconds / std::max(once, 1e-9)));
+  };
+  const std::int64_t repeat_ours = repetitions(ours), repeat_opponent = repetitions(opponent);
+  PairedTimes times;
+  std::vector<double> ratios;
+  for (int i = 0; i < samples; ++i) {
+    times.ours.seconds.push_back(seconds_of(ours, repeat_ours));
+    times.opponent.seconds.push_back(seconds_of(opponent, repeat_opponent));
+    ratios.push_back(times.opponent.seconds.back() / times.ours.seconds.back());
+  }
+  std::sort(times.ours.seconds.begin(), times.ours.seconds.end());
+  std::sort(times.opponent.seconds.begin(), times.opponent.seconds.end());
+  std::sort(ratios.begin(), ratios.end());
+  times.ratio = ratios[ratios.size() / 2];
+  times.ratio_low = ratios.front();
+  times.ratio_high = ratios.back();
+  return times;
+}
+
+}  // namespace orbitgrad::bench

@@ -1,0 +1,101 @@
+// Batch normalisation of [N, C, P] per field C (Ioffe & Szegedy 2015); for group features P = S H W, so that all
+// elements of a field share mean and variance and the group action commutes with it:
+//   y = gamma (x - mean) rstd + beta,   rstd = 1 / sqrt(variance + epsilon),   optionally followed by ReLU
+// Backward, with h = (x - mean) rstd, M = N P, dy masked by the ReLU: dbeta = sum dy, dgamma = sum dy h,
+//   dx = gamma rstd (dy - dbeta / M - h dgamma / M)   with statistics of the batch,   dx = gamma rstd dy   with fixed
+//   ones.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/host_device.hpp"
+
+namespace orbitgrad::kernels {
+
+/// x, y, dx, dy: [batch, fields, positions]; every per-field array: [fields].
+struct BatchNormProblem {
+  std::int64_t batch = 0;
+  std::int64_t fields = 0;
+  std::int64_t positions = 0;
+  bool relu = false;             ///< y = max(0, ...), its mask recomputed from x in the backward pass
+  bool batch_statistics = true;  ///< mean and rstd depend on x (training); false: they are constants (evaluation)
+  double epsilon = 1e-5;
+
+  std::int64_t count() const { return batch * fields * positions; }
+  std::int64_t flops() const { return 7 * count(); }
+  /// Compulsory traffic of the training forward pass where a field does not fit the cache: x twice, y once.
+  std::int64_t bytes(std::int64_t element_size) const { return 3 * element_size * count(); }
+};
+
+/// The same expression for every element, so that permuting positions permutes the bits of the result.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_value(T x, T mean, T scale, T beta) {
+  return (x - mean) * scale + beta;
+}
+
+/// ReLU that keeps NaN.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_relu(T y) {
+  return y < T(0) ? T(0) : y;
+}
+
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_rstd(T variance, double epsilon) {
+  return static_cast<T>(1.0 / std::sqrt(static_cast<double>(variance) + epsilon));
+}
+
+template <class T>
+struct BatchNormStatistics {
+  using Problem = BatchNormProblem;
+  using Launch = void(const Problem&, const T* x, T* mean, T* variance);
+  static constexpr std::string_view name = "batch_norm.statistics";
+};
+
+template <class T>
+struct BatchNormNormalise {
+  using Problem = BatchNormProblem;
+  using Launch = void(const Problem&, const T* x, const T* mean, const T* variance, const T* gamma, const T* beta,
+                      T* y);
+  static constexpr std::string_view name = "batch_norm.normalise";
+};
+
+template <class T>
+struct BatchNormForward {
+  using Problem = BatchNormProblem;
+  using Launch = void(const Problem&, const T* x, const T* gamma, const T* beta, T* mean, T* variance, T* y);
+  static constexpr std::string_view name = "batch_norm.forward";
+};
+
+template <class T>
+struct BatchNormBackward {
+  using Problem = BatchNormProblem;
+  using Launch = void(const Problem&, const T* x, const T* dy, const T* mean, const T* variance, const T* gamma,
+                      const T* beta, T* dx, T* dgamma, T* dbeta);
+  static constexpr std::string_view name = "batch_norm.backward";
+};
+
+namespace cpu {
+
+/// Mean and biased variance of every field, accumulated in double over chunks of fixed size; NaN if a field is empty.
+template <class T>
+void batch_norm_statistics(const BatchNormProblem& problem, const T* x, T* mean, T* variance);
+
+/// gamma and beta may be null: 1 and 0. The element-wise step, alone: evaluation, with running statistics.
+template <class T>
+void batch_norm_normalise(const BatchNormProblem& problem, const T* x, const T* mean, const T* variance, const T* gamma,
+                          const T* beta, T* y);
+
+/// Statistics, then normalise, field by field while the field is in cache; the same bits as the two calls.
+template <class T>
+void batch_norm_forward(const BatchNormProblem& problem, const T* x, const T* gamma, const T* beta, T* mean,
+                        T* variance, T* y);
+
+/// gamma, beta and each of the outputs may be null. mean and variance are what the forward pass used.
+template <class T>
+void batch_norm_backward(const BatchNormProblem& problem, const T* x, const T* dy, const T* mean, const T* variance,
+                         const T* gamma, const T* beta, T* dx, T* dgamma, T* dbeta);
+
+}  // namespace cpu
+}  // namespace orbitgrad::kernels

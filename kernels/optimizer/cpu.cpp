@@ -1,0 +1,62 @@
+#include "kernels/optimizer/optimizer.hpp"
+#include "kernels/parallel.hpp"
+#include "kernels/registration.hpp"
+
+namespace orbitgrad::kernels::cpu {
+namespace {
+
+constexpr std::int64_t grain = 8192;
+
+template <class T>
+void sgd_range(const SgdCoefficients<T> c, std::int64_t begin, std::int64_t end, T* __restrict__ parameter,
+               const T* __restrict__ gradient) {
+  for (std::int64_t i = begin; i < end; ++i) parameter[i] = sgd_update(c, parameter[i], gradient[i]);
+}
+
+template <class T>
+void sgd_momentum_range(const SgdCoefficients<T> c, std::int64_t begin, std::int64_t end, T* __restrict__ parameter,
+                        const T* __restrict__ gradient, T* __restrict__ velocity) {
+  for (std::int64_t i = begin; i < end; ++i)
+    parameter[i] = sgd_momentum_update(c, parameter[i], gradient[i], velocity + i);
+}
+
+template <class T>
+void adam_range(const AdamCoefficients<T> c, std::int64_t begin, std::int64_t end, T* __restrict__ parameter,
+                const T* __restrict__ gradient, T* __restrict__ first, T* __restrict__ second) {
+  for (std::int64_t i = begin; i < end; ++i)
+    parameter[i] = adam_update(c, parameter[i], gradient[i], first + i, second + i);
+}
+
+}  // namespace
+
+template <class T>
+void sgd_step(const SgdProblem& problem, T* parameter, const T* gradient, T* velocity) {
+  const SgdCoefficients<T> coefficients(problem);
+  const bool plain = problem.momentum == 0;
+  parallel_for(problem.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    if (plain)
+      sgd_range(coefficients, begin, end, parameter, gradient);
+    else
+      sgd_momentum_range(coefficients, begin, end, parameter, gradient, velocity);
+  });
+}
+
+template <class T>
+void adam_step(const AdamProblem& problem, T* parameter, const T* gradient, T* first, T* second) {
+  const AdamCoefficients<T> coefficients(problem);
+  parallel_for(problem.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    adam_range(coefficients, begin, end, parameter, gradient, first, second);
+  });
+}
+
+template void sgd_step<float>(const SgdProblem&, float*, const float*, float*);
+template void sgd_step<double>(const SgdProblem&, double*, const double*, double*);
+template void adam_step<float>(const AdamProblem&, float*, const float*, float*, float*);
+template void adam_step<double>(const AdamProblem&, double*, const double*, double*, double*);
+
+namespace {
+const CpuRegistration<SgdStep> sgd{"cpu", sgd_step<float>, sgd_step<double>};
+const CpuRegistration<AdamStep> adam{"cpu", adam_step<float>, adam_step<double>};
+}  // namespace
+
+}  // namespace orbitgrad::kernels::cpu

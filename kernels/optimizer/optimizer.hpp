@@ -1,0 +1,132 @@
+// One step of an optimizer on a flat parameter, all in one pass over memory. With g the gradient times gradient_scale:
+//   SGD    g += wd p;  b = mu b + g;  p -= lr b,  or lr (g + mu b) with Nesterov
+//   Adam   g += wd p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+//          p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)            (Kingma & Ba 2015)
+//   AdamW  the same without g += wd p, after p *= 1 - lr wd                         (Loshchilov & Hutter 2019)
+// State starts at zero. The order of operations is that of PyTorch.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/host_device.hpp"
+
+namespace orbitgrad::kernels {
+
+struct SgdProblem {
+  std::int64_t count = 0;
+  double learning_rate = 1e-2;
+  double momentum = 0;
+  double weight_decay = 0;
+  bool nesterov = false;
+  double gradient_scale = 1;  ///< multiplies the gradient first: clipping by norm costs no pass of its own
+
+  std::int64_t flops() const { return 6 * count; }
+  std::int64_t bytes(std::int64_t element_size) const { return element_size * count * (momentum != 0 ? 5 : 3); }
+};
+
+struct AdamProblem {
+  std::int64_t count = 0;
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool decoupled = false;  ///< AdamW
+  double gradient_scale = 1;
+  std::int64_t step = 1;  ///< t, counted from 1: the number of this step
+
+  std::int64_t flops() const { return 14 * count; }
+  std::int64_t bytes(std::int64_t element_size) const { return 7 * element_size * count; }
+};
+
+/// The hyperparameters as one element sees them, rounded once to the type of the parameter.
+template <class T>
+struct SgdCoefficients {
+  T learning_rate, momentum, weight_decay, gradient_scale;
+  bool nesterov;
+
+  explicit SgdCoefficients(const SgdProblem& problem)
+      : learning_rate(static_cast<T>(problem.learning_rate)),
+        momentum(static_cast<T>(problem.momentum)),
+        weight_decay(static_cast<T>(problem.weight_decay)),
+        gradient_scale(static_cast<T>(problem.gradient_scale)),
+        nesterov(problem.nesterov) {}
+};
+
+template <class T>
+struct AdamCoefficients {
+  T beta1, beta2, one_minus_beta1, one_minus_beta2, epsilon, gradient_scale;
+  T shrink;           ///< AdamW: 1 - lr wd, else 1
+  T weight_decay;     ///< Adam: wd, else 0
+  T step_size;        ///< lr / (1 - b1^t)
+  T root_correction;  ///< sqrt(1 - b2^t)
+
+  explicit AdamCoefficients(const AdamProblem& problem)
+      : beta1(static_cast<T>(problem.beta1)),
+        beta2(static_cast<T>(problem.beta2)),
+        one_minus_beta1(static_cast<T>(1 - problem.beta1)),
+        one_minus_beta2(static_cast<T>(1 - problem.beta2)),
+        epsilon(static_cast<T>(problem.epsilon)),
+        gradient_scale(static_cast<T>(problem.gradient_scale)),
+        shrink(static_cast<T>(problem.decoupled ? 1 - problem.learning_rate * problem.weight_decay : 1.0)),
+        weight_decay(static_cast<T>(problem.decoupled ? 0.0 : problem.weight_decay)),
+        step_size(
+            static_cast<T>(problem.learning_rate / (1 - std::pow(problem.beta1, static_cast<double>(problem.step))))),
+        root_correction(static_cast<T>(std::sqrt(1 - std::pow(problem.beta2, static_cast<double>(problem.step))))) {}
+};
+
+/// Plain gradient descent: the new parameter.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T sgd_update(const SgdCoefficients<T>& c, T parameter, T gradient) {
+  const T g = gradient * c.gradient_scale + c.weight_decay * parameter;
+  return parameter - c.learning_rate * g;
+}
+
+/// With momentum: updates the velocity, returns the new parameter.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T sgd_momentum_update(const SgdCoefficients<T>& c, T parameter, T gradient, T* velocity) {
+  const T g = gradient * c.gradient_scale + c.weight_decay * parameter;
+  const T v = c.momentum * *velocity + g;
+  *velocity = v;
+  return parameter - c.learning_rate * (c.nesterov ? g + c.momentum * v : v);
+}
+
+/// Adam and AdamW: updates both moments, returns the new parameter.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T adam_update(const AdamCoefficients<T>& c, T parameter, T gradient, T* first, T* second) {
+  const T p = parameter * c.shrink;
+  const T g = gradient * c.gradient_scale + c.weight_decay * p;
+  const T m = c.beta1 * *first + c.one_minus_beta1 * g;
+  const T v = c.beta2 * *second + c.one_minus_beta2 * (g * g);
+  *first = m;
+  *second = v;
+  return p - c.step_size * (m / (std::sqrt(v) / c.root_correction + c.epsilon));
+}
+
+template <class T>
+struct SgdStep {
+  using Problem = SgdProblem;
+  using Launch = void(const Problem&, T* parameter, const T* gradient, T* velocity);
+  static constexpr std::string_view name = "optimizer.sgd";
+};
+
+template <class T>
+struct AdamStep {
+  using Problem = AdamProblem;
+  using Launch = void(const Problem&, T* parameter, const T* gradient, T* first, T* second);
+  static constexpr std::string_view name = "optimizer.adam";
+};
+
+namespace cpu {
+
+/// All arrays: [count]. velocity may be null if momentum is 0, and is then not touched.
+template <class T>
+void sgd_step(const SgdProblem& problem, T* parameter, const T* gradient, T* velocity);
+
+template <class T>
+void adam_step(const AdamProblem& problem, T* parameter, const T* gradient, T* first, T* second);
+
+}  // namespace cpu
+}  // namespace orbitgrad::kernels
