@@ -1,30 +1,58 @@
 // Which implementation a group convolution takes, and its entry points.
 #include "kernels/group_conv2d/expanded.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
-#include "kernels/group_conv2d/orbit_gather.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-/// The forced implementation where it supports the problem, else the preferred one, else the dense form.
-template <class Kernel>
-const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, std::string_view preferred) {
-  for (const std::string_view name : {problem.implementation, preferred})
-    if (const auto* found = Registry<Kernel>::find(name, DeviceKind::cpu, problem)) return *found;
+// Thresholds from timings on an AVX-512 core, p4 and p4m, 3x3, 1 to 32 fields: orbit gather against expansion and
+// oneDNN's direct convolution. They look at the problem alone, never at the number of threads.
+constexpr std::int64_t many_columns = 2048;  // output positions from which oneDNN's blocked layouts repay their making
+constexpr std::int64_t few_products = 4;     // pairs of fields that leave oneDNN's vectors mostly empty
+
+std::int64_t columns(const GroupConv2dProblem& problem) {
+  return problem.batch * problem.out_height() * problem.out_width();
+}
+bool has_few_products(const GroupConv2dProblem& problem) {
+  return problem.in_fields / problem.groups * (problem.out_fields / problem.groups) <= few_products;
+}
+
+bool dense_pays(const GroupConv2dProblem& problem) {
+  return columns(problem) > many_columns && !has_few_products(problem);
+}
+bool dense_pays_for_input_gradient(const GroupConv2dProblem& problem) {
+  return dense_pays(problem) || problem.stride > 1;  // the gather multiplies with the zeros between the strides
+}
+bool dense_pays_for_filter_gradient(const GroupConv2dProblem& problem) {
+  constexpr std::int64_t enough_columns = 512, enough_elements = 8;
+  if (has_few_products(problem)) return problem.order >= enough_elements && columns(problem) > enough_columns;
+  return columns(problem) > many_columns;
+}
+
+/// The forced implementation if it supports the problem; else the dense form where it pays and oneDNN has the plain
+/// convolution; else the orbit gather.
+template <class Kernel, class Plain>
+const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, bool dense) {
+  if (!problem.implementation.empty())
+    if (const auto* forced = Registry<Kernel>::find(problem.implementation, DeviceKind::cpu, problem)) return *forced;
+  const bool take_dense =
+      dense && Registry<Plain>::find("onednn", DeviceKind::cpu, expanded_problem(problem)) != nullptr;
+  if (!take_dense)
+    if (const auto* gather = Registry<Kernel>::find("orbit_gather", DeviceKind::cpu, problem)) return *gather;
   return *Registry<Kernel>::find("expanded", DeviceKind::cpu, problem);
 }
 
 template <class T>
 const auto& pick_forward(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dForward<T>>(problem, "orbit_gather");
+  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, dense_pays(problem));
 }
 template <class T>
 const auto& pick_input_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dInputGradient<T>>(problem, "orbit_gather");
+  return pick<GroupConv2dInputGradient<T>, Conv2dInputGradient<T>>(problem, dense_pays_for_input_gradient(problem));
 }
 template <class T>
 const auto& pick_filter_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dFilterGradient<T>>(problem, "orbit_gather");
+  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, dense_pays_for_filter_gradient(problem));
 }
 
 }  // namespace

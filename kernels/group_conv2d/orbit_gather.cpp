@@ -9,7 +9,6 @@
 #include "kernels/group_conv2d/column_tile.hpp"
 #include "kernels/group_conv2d/orbit_tables.hpp"
 #include "kernels/parallel.hpp"
-#include "kernels/registration.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
@@ -249,15 +248,15 @@ template void orbit_gather_input_gradient(const GroupConv2dProblem&, const doubl
 
 namespace {
 template <class Kernel>
-using Entry = Implementation<Kernel>;
-const Registration<GroupConv2dForward<float>> forward_float(Entry<GroupConv2dForward<float>>{
-    "orbit_gather", DeviceKind::cpu, orbit_gather_supports, orbit_gather_forward});
-const Registration<GroupConv2dForward<double>> forward_double(Entry<GroupConv2dForward<double>>{
-    "orbit_gather", DeviceKind::cpu, orbit_gather_supports, orbit_gather_forward});
-const Registration<GroupConv2dInputGradient<float>> input_float(Entry<GroupConv2dInputGradient<float>>{
-    "orbit_gather", DeviceKind::cpu, orbit_gather_supports, orbit_gather_input_gradient});
-const Registration<GroupConv2dInputGradient<double>> input_double(Entry<GroupConv2dInputGradient<double>>{
-    "orbit_gather", DeviceKind::cpu, orbit_gather_supports, orbit_gather_input_gradient});
+Registration<Kernel> as_orbit_gather(typename Kernel::Launch* launch) {
+  return Registration<Kernel>({"orbit_gather", DeviceKind::cpu, orbit_gather_supports, launch});
+}
+const auto forward_float = as_orbit_gather<GroupConv2dForward<float>>(orbit_gather_forward);
+const auto forward_double = as_orbit_gather<GroupConv2dForward<double>>(orbit_gather_forward);
+const auto input_float = as_orbit_gather<GroupConv2dInputGradient<float>>(orbit_gather_input_gradient);
+const auto input_double = as_orbit_gather<GroupConv2dInputGradient<double>>(orbit_gather_input_gradient);
+const auto filter_float = as_orbit_gather<GroupConv2dFilterGradient<float>>(orbit_gather_filter_gradient);
+const auto filter_double = as_orbit_gather<GroupConv2dFilterGradient<double>>(orbit_gather_filter_gradient);
 }  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

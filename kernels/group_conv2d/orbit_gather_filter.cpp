@@ -36,7 +36,7 @@ struct FilterProduct {
   std::int64_t partial_size() const { return in_fields * field_tiles * entry_tiles * register_tile(); }
 
   void plan() {
-    constexpr std::int64_t panel_bytes = 64 << 10, most_chunks = 16, partial_elements = 1 << 23;
+    constexpr std::int64_t panel_bytes = 20 << 10, most_chunks = 16, partial_elements = 1 << 23;
     constexpr std::int64_t columns = tile_columns<T>;
     shape = dot_shape(out_fields);
     field_tiles = (out_fields + shape.fields - 1) / shape.fields;
@@ -189,12 +189,5 @@ void orbit_gather_filter_gradient(const GroupConv2dProblem& problem, const T* x,
 
 template void orbit_gather_filter_gradient(const GroupConv2dProblem&, const float*, const float*, float*);
 template void orbit_gather_filter_gradient(const GroupConv2dProblem&, const double*, const double*, double*);
-
-namespace {
-const Registration<GroupConv2dFilterGradient<float>> filter_float(Implementation<GroupConv2dFilterGradient<float>>{
-    "orbit_gather", DeviceKind::cpu, orbit_gather_supports, orbit_gather_filter_gradient});
-const Registration<GroupConv2dFilterGradient<double>> filter_double(Implementation<GroupConv2dFilterGradient<double>>{
-    "orbit_gather", DeviceKind::cpu, orbit_gather_supports, orbit_gather_filter_gradient});
-}  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

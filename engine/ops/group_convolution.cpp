@@ -1,0 +1,143 @@
+#include "engine/ops/group_convolution.hpp"
+
+#include <algorithm>
+
+#include "engine/ops/bilinear_convolution.hpp"
+#include "engine/ops/convolution_checks.hpp"
+#include "engine/ops/lattice_tables.hpp"
+#include "kernels/group_conv2d/group_conv2d.hpp"
+
+namespace orbitgrad {
+
+namespace {
+
+template <bool is_lifting>
+struct GroupConvolution {
+  static constexpr std::string_view name = is_lifting ? "lift_conv2d" : "group_conv2d";
+  static constexpr std::string_view input_gradient_name =
+      is_lifting ? "lift_conv2d_input_gradient" : "group_conv2d_input_gradient";
+  static constexpr std::string_view filter_gradient_name =
+      is_lifting ? "lift_conv2d_filter_gradient" : "group_conv2d_filter_gradient";
+  static constexpr std::string_view bias_gradient_name =
+      is_lifting ? "lift_conv2d_bias_gradient" : "group_conv2d_bias_gradient";
+
+  std::shared_ptr<const LatticeTables> tables;  // the problem points into them
+  kernels::GroupConv2dProblem problem;
+  Shape x_shape, w_shape, y_shape;
+
+  template <class T>
+  void forward(const T* x, const T* w, const T* bias_or_null, T* y) const {
+    kernels::cpu::group_conv2d_forward<T>(problem, x, w, bias_or_null, y);
+  }
+  template <class T>
+  void input_gradient(const T* dy, const T* w, T* dx) const {
+    kernels::cpu::group_conv2d_input_gradient<T>(problem, dy, w, dx);
+  }
+  template <class T>
+  void filter_gradient(const T* x, const T* dy, T* dw) const {
+    kernels::cpu::group_conv2d_filter_gradient<T>(problem, x, dy, dw);
+  }
+  template <class T>
+  void bias_gradient(const T* dy, T* db) const {
+    kernels::cpu::group_conv2d_bias_gradient<T>(problem, dy, db);
+  }
+};
+
+/// The registry's own copy of the name, which lives as long as the program; empty stays empty.
+template <class T>
+std::string_view known_implementation(std::string_view op, std::string_view name,
+                                      const kernels::GroupConv2dProblem& problem) {
+  if (name.empty()) return {};
+  std::vector<std::string_view> names;
+  for (const auto& candidate : kernels::Registry<kernels::GroupConv2dForward<T>>::all()) {
+    if (candidate.device != DeviceKind::cpu) continue;
+    if (candidate.name == name && candidate.supports(problem)) return candidate.name;
+    names.push_back(candidate.name);
+  }
+  std::sort(names.begin(), names.end());
+  const bool exists = std::find(names.begin(), names.end(), name) != names.end();
+  require(!exists, op, "the implementation '{}' does not support these sizes. Leave it empty for the automatic choice.",
+          name);
+  fail(op, "there is no implementation '{}'. Choose one of {}, or leave it empty for the automatic choice.", name,
+       fmt::join(names, ", "));
+}
+
+void require_symmetric_stride(std::string_view op, const kernels::GroupConv2dProblem& problem,
+                              const groups::LatticeGroup& group, bool allow_broken_symmetry) {
+  if (allow_broken_symmetry || problem.order == 1 || kernels::stride_is_equivariant(problem)) return;
+  const std::int64_t reach = 2 * problem.padding - problem.dilation * (problem.kernel - 1) - 1;
+  fail(
+      op,
+      "the stride {} breaks the symmetry under {}: it must divide H + 2 padding - dilation (k - 1) - 1, which is {} by "
+      "{} here, so that the last position meets the far border. Change the padding or the image size, or set "
+      "allow_broken_symmetry.",
+      problem.stride, group.name, problem.in_height + reach, problem.in_width + reach);
+}
+
+template <bool is_lifting>
+void require_shapes(const Tensor& x, const Tensor& w, const groups::LatticeGroup& group) {
+  constexpr std::string_view op = GroupConvolution<is_lifting>::name;
+  const std::int64_t order = group.order();
+  if constexpr (is_lifting) {
+    if (x.rank() != 4)
+      fail(op, "x must be images [N, C, H, W], got {}.{}", x.shape().to_string(),
+           x.rank() == 5 ? " Regular features take group_conv2d(...)." : "");
+    if (w.rank() != 4) fail(op, "w must be [K, C / groups, k, k], got {}.", w.shape().to_string());
+  } else {
+    if (x.rank() != 5 || x.size(2) != order)
+      fail(op, "x must be [N, C, |G|, H, W] with |G| = {}, got {}.{}", order, x.shape().to_string(),
+           x.rank() == 4 ? " Lift it first: lift_conv2d(...)" : " Use the group that made x.");
+    if (w.rank() != 5 || w.size(2) != order)
+      fail(op, "w must be [K, C / groups, |G|, k, k] with |G| = {}, got {}.", order, w.shape().to_string());
+  }
+  if (w.size(-1) != w.size(-2))
+    fail(op, "the kernel must be square so that {} acts on it, got {} x {}.", group.name, w.size(-2), w.size(-1));
+}
+
+template <bool is_lifting>
+Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
+                const GroupConv2dOptions& options) {
+  using Convolution = GroupConvolution<is_lifting>;
+  constexpr std::string_view op = Convolution::name;
+  const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};
+  convolution_checks::require_kinds(op, x, w, bias);
+  require_shapes<is_lifting>(x, w, group);
+  convolution_checks::require_settings(op, settings);
+  convolution_checks::require_channels(op, x, w, bias, options.groups);
+  convolution_checks::require_fit(op, x, w.size(-2), w.size(-1), settings);
+
+  auto convolution = std::make_shared<Convolution>();
+  convolution->tables = lattice_tables(op, group);
+  std::int64_t padding = options.padding;
+  const Tensor padded = convolution_checks::pad_ahead(x, padding, options.padding_mode);
+  kernels::GroupConv2dProblem& problem = convolution->problem;
+  problem.batch = padded.size(0), problem.in_fields = padded.size(1), problem.in_order = is_lifting ? 1 : group.order();
+  problem.in_height = padded.size(-2), problem.in_width = padded.size(-1);
+  problem.out_fields = w.size(0), problem.order = group.order(), problem.kernel = w.size(-1);
+  problem.stride = options.stride, problem.padding = padding, problem.dilation = options.dilation;
+  problem.groups = options.groups;
+  problem.matrices = convolution->tables->matrices.data();
+  problem.filter_element = convolution->tables->filter_element.data();
+  require_symmetric_stride(op, problem, group, options.allow_broken_symmetry);
+  problem.implementation = visit_floating(op, x.dtype(), [&](auto tag) {
+    return known_implementation<typename decltype(tag)::type>(op, options.implementation, problem);
+  });
+  convolution->x_shape = padded.shape();
+  convolution->w_shape = w.shape();
+  convolution->y_shape = {problem.batch, problem.out_fields, problem.order, problem.out_height(), problem.out_width()};
+  return bilinear::forward<Convolution>(std::move(convolution), padded, w, bias);
+}
+
+}  // namespace
+
+Tensor lift_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
+                   const GroupConv2dOptions& options) {
+  return convolve<true>(x, w, bias, group, options);
+}
+
+Tensor group_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
+                    const GroupConv2dOptions& options) {
+  return convolve<false>(x, w, bias, group, options);
+}
+
+}  // namespace orbitgrad

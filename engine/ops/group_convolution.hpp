@@ -1,0 +1,36 @@
+// Lifting and group convolution for p1, p2, p4, pm and p4m (Cohen and Welling, ICML 2016), differentiable to any order.
+// With S = |G|, base filter w and elements numbered as in groups/lattice_group.hpp:
+//   y[n,k,s,o] = b[k] + sum_{c,t,u} xpad[n, c, t, o stride + u dilation - padding] w[k, c, h_s^-1 h_t, h_s^-1 u]
+#pragma once
+
+#include <string>
+
+#include "engine/ops/shape_ops.hpp"
+#include "engine/tensor.hpp"
+#include "groups/lattice_group.hpp"
+
+namespace orbitgrad {
+
+struct GroupConv2dOptions {
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  std::int64_t dilation = 1;
+  std::int64_t groups = 1;
+  PadMode padding_mode = PadMode::zero;
+  /// A stride that does not meet the border on both sides breaks the symmetry; that is an error unless this is set.
+  bool allow_broken_symmetry = false;
+  /// "expanded", "orbit_gather", or empty: chosen by measured thresholds.
+  std::string implementation = {};
+};
+
+/// From images to regular features: x [N, C, H, W], w [K, C / groups, k, k], bias [K] or undefined ->
+/// [N, K, S, Ho, Wo].
+Tensor lift_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
+                   const GroupConv2dOptions& options = {});
+
+/// From regular features to regular features: x [N, C, S, H, W], w [K, C / groups, S, k, k], bias [K] or undefined ->
+/// [N, K, S, Ho, Wo].
+Tensor group_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
+                    const GroupConv2dOptions& options = {});
+
+}  // namespace orbitgrad

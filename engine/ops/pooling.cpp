@@ -1,0 +1,151 @@
+#include "engine/ops/pooling.hpp"
+
+#include "engine/ops/linear_map.hpp"
+#include "engine/ops/shape_ops.hpp"
+#include "kernels/group_pool/group_pool.hpp"
+#include "kernels/pooling/pooling.hpp"
+
+namespace orbitgrad {
+
+namespace {
+
+/// What a maximum does once its winners are fixed: y = x at the winners, as a linear map of x.
+struct PickWinners {
+  static constexpr std::string_view name = "pick_winners", adjoint_name = "scatter_to_winners";
+  kernels::GatherAxisProblem problem;
+  Shape in_shape, out_shape;
+  Tensor index;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    kernels::cpu::gather_axis<T>(problem, x, index.data<std::int64_t>(), y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    kernels::cpu::scatter_add_axis<T>(problem, y, index.data<std::int64_t>(), x);
+  }
+};
+
+/// Over pixels or over the group; keeps nothing but the positions of the winners.
+struct MaximumNode final : Node {
+  MaximumNode(std::string_view name, const kernels::GatherAxisProblem& problem) : name_(name), problem_(problem) {}
+  std::string_view name() const override { return name_; }
+  Saves saves() const override { return Saves::input(1); }
+  std::vector<Tensor> backward(const Tensor& dy) override {
+    return {linear::apply_adjoint(PickWinners{problem_, input_shape(0), dy.shape(), input(1)}, dy), Tensor()};
+  }
+  std::string_view name_;
+  kernels::GatherAxisProblem problem_;
+};
+
+struct AveragePool {
+  static constexpr std::string_view name = "average_pool2d", adjoint_name = "average_pool2d_adjoint";
+  kernels::Pool2dProblem problem;
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    kernels::cpu::average_pool2d_forward<T>(problem, x, y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    kernels::cpu::average_pool2d_adjoint<T>(problem, y, x);
+  }
+};
+
+struct GroupMean {
+  static constexpr std::string_view name = "group_mean_pool", adjoint_name = "group_mean_pool_adjoint";
+  kernels::GroupPoolProblem problem;
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    kernels::cpu::group_mean_forward<T>(problem, x, y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    kernels::cpu::group_mean_adjoint<T>(problem, y, x);
+  }
+};
+
+/// Runs launch(tag, x, y, index or null) and records; the winners are looked for only if somebody will ask.
+template <class Launch>
+Tensor maximum_over(std::string_view op, const Tensor& x, const Shape& shape, const kernels::GatherAxisProblem& problem,
+                    Launch&& launch) {
+  Tensor y = Tensor::empty(shape, x.dtype(), x.device());
+  Tensor index =
+      GradMode::is_recording() && x.requires_grad() ? Tensor::empty(shape, DType::int64, x.device()) : Tensor();
+  dispatch(op, x.device(), [&] {
+    visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
+      const NoGrad no_grad;
+      launch(contiguous(x).data<T>(), fresh_data<T>(y), index.defined() ? fresh_data<std::int64_t>(index) : nullptr);
+    });
+  });
+  return record<MaximumNode>(std::move(y), {&x, &index}, op, problem);
+}
+
+struct PlanePooling {
+  kernels::Pool2dProblem problem;
+  Shape shape;  // of the result
+};
+
+PlanePooling plane_pooling(std::string_view op, const Tensor& x, const Pool2dOptions& options) {
+  if (x.rank() < 3) fail(op, "x must have rank 3 or more, [..., H, W], got {}. Reshape it.", x.shape().to_string());
+  require(options.kernel >= 1, op, "the kernel must be at least 1, got {}.", options.kernel);
+  require(options.stride >= 0, op, "the stride must be at least 1 (or 0 for that of the kernel), got {}.",
+          options.stride);
+  require(options.padding >= 0 && 2 * options.padding <= options.kernel, op,
+          "the padding must be between 0 and half the kernel {}, got {}. More would pool over padding alone.",
+          options.kernel, options.padding);
+  PlanePooling result{.problem = {}, .shape = x.shape()};
+  kernels::Pool2dProblem& problem = result.problem;
+  problem.planes = 1;
+  for (int axis = 0; axis < x.rank() - 2; ++axis) problem.planes *= x.shape()[axis];
+  problem.height = x.size(-2), problem.width = x.size(-1);
+  problem.kernel_h = problem.kernel_w = options.kernel;
+  problem.stride_h = problem.stride_w = options.stride == 0 ? options.kernel : options.stride;
+  problem.pad_h = problem.pad_w = options.padding;
+  if (options.kernel > problem.height + 2 * options.padding || options.kernel > problem.width + 2 * options.padding)
+    fail(op, "the kernel {} is larger than the padded image {} x {} of x {}. Pad more, or use a smaller kernel.",
+         options.kernel, problem.height + 2 * options.padding, problem.width + 2 * options.padding,
+         x.shape().to_string());
+  result.shape[x.rank() - 2] = problem.out_height();
+  result.shape[x.rank() - 1] = problem.out_width();
+  return result;
+}
+
+kernels::GroupPoolProblem group_pooling(std::string_view op, const Tensor& x) {
+  if (x.rank() != 5 || x.size(2) < 1)
+    fail(op, "x must be regular features [N, C, |G|, H, W], got {}.{}", x.shape().to_string(),
+         x.rank() == 4 ? " Images have no group axis: lift them first, lift_conv2d(...)." : "");
+  return kernels::GroupPoolProblem::whole_group(x.size(0) * x.size(1), x.size(2), x.size(3) * x.size(4));
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
+  const auto [problem, shape] = plane_pooling("max_pool2d", x, options);
+  return maximum_over("max_pool2d", x, shape, problem.gather(),
+                      [&]<class T>(const T* from, T* to, std::int64_t* index) {
+                        kernels::cpu::max_pool2d_forward<T>(problem, from, to, index);
+                      });
+}
+
+Tensor average_pool2d(const Tensor& x, const Pool2dOptions& options) {
+  const auto [problem, shape] = plane_pooling("average_pool2d", x, options);
+  return linear::apply(AveragePool{problem, x.shape(), shape}, x);
+}
+
+Tensor group_max_pool(const Tensor& x) {
+  const kernels::GroupPoolProblem problem = group_pooling("group_max_pool", x);
+  return maximum_over("group_max_pool", x, x.shape().without_axis(2), problem.gather(),
+                      [&]<class T>(const T* from, T* to, std::int64_t* index) {
+                        kernels::cpu::group_max_forward<T>(problem, from, to, index);
+                      });
+}
+
+Tensor group_mean_pool(const Tensor& x) {
+  return linear::apply(GroupMean{group_pooling("group_mean_pool", x), x.shape(), x.shape().without_axis(2)}, x);
+}
+
+}  // namespace orbitgrad

@@ -1,0 +1,212 @@
+#include "engine/ops/symmetry.hpp"
+
+#include "engine/ops/arithmetic.hpp"
+#include "engine/ops/creation.hpp"
+#include "engine/ops/indexing.hpp"
+#include "engine/ops/linear_map.hpp"
+#include "engine/ops/shape_ops.hpp"
+#include "kernels/orbit_mean/orbit_mean.hpp"
+#include "kernels/reynolds/reynolds.hpp"
+#include "kernels/rotate/rotate.hpp"
+
+namespace orbitgrad {
+
+namespace {
+
+/// Positions that each element reads: those that its inverse goes to. So destinations serve as sources wherever the
+/// sum is over the whole group, and for one element s they are the row of s^-1.
+kernels::OrbitProblem orbit_problem(const groups::Action& action, const Shape& shape) {
+  const std::int64_t points = action.points();
+  return kernels::OrbitProblem::mean(points == 0 ? 0 : shape.numel() / points, points, action.group().order(),
+                                     action.destination_table().data());
+}
+
+/// L_h for one element h. Orthogonal: the adjoint is the inverse.
+struct OneElement {
+  static constexpr std::string_view name = "act", adjoint_name = "act_inverse";
+  groups::Action action;
+  int element;
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    gather(action.group().inverse(element), x, y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    gather(element, y, x);
+  }
+
+ private:
+  template <class T>
+  void gather(int row, const T* x, T* y) const {
+    const std::int32_t selected = row;
+    kernels::OrbitProblem problem = orbit_problem(action, in_shape);
+    problem.terms = 1, problem.selected = &selected, problem.divisor = 1;
+    kernels::cpu::orbit_expand<T>(problem, x, y);
+  }
+};
+
+/// The projection onto invariant vectors. The whole group holds every inverse: it is its own adjoint.
+struct OrbitAverage {
+  static constexpr std::string_view name = "orbit_mean", adjoint_name = "orbit_mean";
+  groups::Action action;
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    kernels::cpu::orbit_mean<T>(orbit_problem(action, in_shape), x, y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    forward(y, x);
+  }
+};
+
+kernels::ReynoldsProblem reynolds_problem(const groups::Action& out, const groups::Action& in) {
+  return {.rows = out.points(),
+          .cols = in.points(),
+          .elements = out.group().order(),
+          .source_out = out.destination_table().data(),
+          .source_in = in.destination_table().data()};
+}
+
+/// P = P P = P^T.
+struct Reynolds {
+  static constexpr std::string_view name = "reynolds_projection", adjoint_name = "reynolds_projection";
+  groups::Action out, in;
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* w, T* projection) const {
+    kernels::cpu::reynolds_project<T>(reynolds_problem(out, in), w, projection);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    forward(y, x);
+  }
+};
+
+/// Keeps w and, from the fused forward, the gradient 2 (w - P(w)).
+struct PenaltyNode final : Node {
+  PenaltyNode(const groups::Action& out, const groups::Action& in) : out_(out), in_(in) {}
+  std::string_view name() const override { return "equivariance_penalty"; }
+  Saves saves() const override { return Saves::all_inputs(); }
+  std::vector<Tensor> backward(const Tensor& dy) override {
+    if (!GradMode::is_recording()) return {dy * input(1), Tensor()};
+    return {dy * ((input(0) - reynolds_projection(input(0), out_, in_)) * 2.0), Tensor()};
+  }
+  groups::Action out_, in_;
+};
+
+struct Rotation {
+  static constexpr std::string_view name = "rotate_bilinear", adjoint_name = "rotate_bilinear_adjoint";
+  Tensor angles;  // float64, dense
+  Shape in_shape, out_shape;
+
+  template <class T>
+  void forward(const T* x, T* y) const {
+    kernels::cpu::rotate_forward<T>(problem(), x, y);
+  }
+  template <class T>
+  void adjoint(const T* y, T* x) const {
+    kernels::cpu::rotate_adjoint<T>(problem(), y, x);
+  }
+
+ private:
+  kernels::RotateProblem problem() const {
+    return {.batch = in_shape[0],
+            .channels = in_shape[1],
+            .height = in_shape[2],
+            .width = in_shape[3],
+            .angles = angles.data<double>()};
+  }
+};
+
+void require_points(std::string_view op, const Tensor& x, const groups::Action& action) {
+  require(x.rank() >= 1 && x.size(-1) == action.points(), op,
+          "x {} must have the {} points of the action of {} on its last axis. Reshape it.", x.shape().to_string(),
+          action.points(), action.group().name());
+}
+
+void require_weights(std::string_view op, const Tensor& w, const groups::Action& out, const groups::Action& in) {
+  require(w.rank() == 2 && w.size(0) == out.points() && w.size(1) == in.points(), op,
+          "w must be [out, in] = [{}, {}], the points of the two actions, got {}.", out.points(), in.points(),
+          w.shape().to_string());
+  require(out.group().has_same_table(in.group()), op,
+          "the actions are of different groups, {} of order {} and {} of order {}. Both must be of one group.",
+          out.group().name(), out.group().order(), in.group().name(), in.group().order());
+}
+
+void require_lattice(std::string_view op, const Tensor& x, const groups::LatticeGroup& group, int element, int rank) {
+  require(x.rank() >= rank, op, "x must have at least {} axes, got {}. Reshape it.", rank, x.shape().to_string());
+  group.group.require_element(op, element);
+}
+
+}  // namespace
+
+Tensor act(const Tensor& x, const groups::Action& action, int element) {
+  require_points("act", x, action);
+  action.group().require_element("act", element);
+  return linear::apply(OneElement{action, element, x.shape(), x.shape()}, x);
+}
+
+Tensor act_on_image(const Tensor& x, const groups::LatticeGroup& group, int element) {
+  require_lattice("act_on_image", x, group, element, 2);
+  const groups::LatticeMatrix& h = group.matrices[static_cast<std::size_t>(element)];
+  const bool swaps_axes = h[1] != 0;
+  // y(h p) = x(p): rows of y run backwards where the row of h has a minus.
+  Axes reversed;
+  if (h[0] + h[1] < 0) reversed.push_back(-2);
+  if (h[2] + h[3] < 0) reversed.push_back(-1);
+  const Tensor turned = swaps_axes ? transpose(x) : x;
+  return reversed.empty() ? turned : flip(turned, reversed);
+}
+
+Tensor act_on_regular(const Tensor& x, const groups::LatticeGroup& group, int element) {
+  require_lattice("act_on_regular", x, group, element, 3);
+  require(x.size(-3) == group.order(), "act_on_regular", "x must be [..., |G|, H, W] with |G| = {}, got {}.",
+          group.order(), x.shape().to_string());
+  std::vector<std::int64_t> source;
+  const int inverse = group.group.inverse(element);
+  for (int t = 0; t < group.order(); ++t) source.push_back(group.group.product(inverse, t));
+  return act_on_image(index_select(x, -3, from_vector(source)), group, element);
+}
+
+Tensor orbit_mean(const Tensor& x, const groups::Action& action) {
+  require_points("orbit_mean", x, action);
+  return linear::apply(OrbitAverage{action, x.shape(), x.shape()}, x);
+}
+
+Tensor reynolds_projection(const Tensor& w, const groups::Action& out, const groups::Action& in) {
+  require_weights("reynolds_projection", w, out, in);
+  return linear::apply(Reynolds{out, in, w.shape(), w.shape()}, w);
+}
+
+Tensor equivariance_penalty(const Tensor& w, const groups::Action& out, const groups::Action& in) {
+  constexpr std::string_view op = "equivariance_penalty";
+  require_weights(op, w, out, in);
+  double value = 0;
+  Tensor gradient =
+      GradMode::is_recording() && w.requires_grad() ? Tensor::empty(w.shape(), w.dtype(), w.device()) : Tensor();
+  dispatch(op, w.device(), [&] {
+    visit_floating(op, w.dtype(), [&]<class T>(TypeTag<T>) {
+      const NoGrad no_grad;
+      kernels::cpu::reynolds_penalty<T>(reynolds_problem(out, in), contiguous(w).data<T>(), 1.0, &value,
+                                        gradient.defined() ? fresh_data<T>(gradient) : nullptr);
+    });
+  });
+  return record<PenaltyNode>(full({}, value, w.dtype()), {&w, &gradient}, out, in);
+}
+
+Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
+  constexpr std::string_view op = "rotate_bilinear";
+  require(x.rank() == 4, op, "x must be [N, C, H, W], got {}. Reshape it.", x.shape().to_string());
+  require(angles.defined() && angles.shape() == Shape{x.size(0)}, op, "the angles must be [{}], one per image, got {}.",
+          x.size(0), angles.defined() ? angles.shape().to_string() : "an undefined tensor");
+  require(angles.device() == x.device(), op, "x is on {}, the angles on {}. Move them to one device.", name(x.device()),
+          name(angles.device()));
+  return linear::apply(Rotation{contiguous(cast(angles.detach(), DType::float64)), x.shape(), x.shape()}, x);
+}
+
+}  // namespace orbitgrad
