@@ -68,7 +68,7 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   const Tensor positions = checked_index("gather", index, x.shape()[along]);
   Tensor result = Tensor::empty(positions.shape(), x.dtype(), x.device());
   dispatch("gather", x.device(), [&] {
-    visit_floating("gather", x.dtype(), [&](auto tag) {
+    visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const NoGrad no_grad;
       kernels::cpu::gather_axis<T>(problem_along(x.shape(), along, positions.shape()[along]), contiguous(x).data<T>(),

@@ -62,6 +62,11 @@ void scatter_add_axis(const GatherAxisProblem& problem, const T* dy, const std::
 
 template void gather_axis<float>(const GatherAxisProblem&, const float*, const std::int64_t*, float*);
 template void gather_axis<double>(const GatherAxisProblem&, const double*, const std::int64_t*, double*);
+template void gather_axis<bool>(const GatherAxisProblem&, const bool*, const std::int64_t*, bool*);
+template void gather_axis<std::int32_t>(const GatherAxisProblem&, const std::int32_t*, const std::int64_t*,
+                                        std::int32_t*);
+template void gather_axis<std::int64_t>(const GatherAxisProblem&, const std::int64_t*, const std::int64_t*,
+                                        std::int64_t*);
 template void scatter_add_axis<float>(const GatherAxisProblem&, const float*, const std::int64_t*, float*);
 template void scatter_add_axis<double>(const GatherAxisProblem&, const double*, const std::int64_t*, double*);
 

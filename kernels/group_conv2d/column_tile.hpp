@@ -145,12 +145,13 @@ class ColumnTile {
 
   void pack_shifts(const T* x, T* to, std::int64_t pitch) const {
     const std::int64_t taps = g_.kernel * g_.kernel;
-    const LaneRun first[2] = {in_.runs[0][0], in_.runs[1][0]};
-    // What the next tile reads beyond this one: planes are pages apart, so no hardware brings it.
-    const T* ahead = x + tap_offset_[taps - 1] + first[1].offset + columns;
-    __builtin_prefetch(ahead);
-    __builtin_prefetch(ahead + 64 / sizeof(T));
+    if (in_.count[1] > 0) {  // fetch what the next tile reads beyond this one: no hardware does, planes are pages apart
+      const T* ahead = x + tap_offset_[taps - 1] + in_.runs[1][in_.count[1] - 1].offset + columns;
+      __builtin_prefetch(ahead);
+      __builtin_prefetch(ahead + 64 / sizeof(T));
+    }
     if (in_.count[0] == 1 && in_.count[1] == 1) {
+      const LaneRun first[2] = {in_.runs[0][0], in_.runs[1][0]};
       for (std::int64_t tap = 0; tap < taps; ++tap, to += pitch) {
         const std::uint32_t mask = tap_mask_[tap];
         const T* from = x + tap_offset_[tap];
