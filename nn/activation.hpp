@@ -1,0 +1,58 @@
+// Layers without weights: pointwise non-linearities, dropout, flatten.
+#pragma once
+
+#include "engine/ops/elementary.hpp"
+#include "nn/module.hpp"
+
+namespace orbitgrad::nn {
+
+/// A function of each element. Pointwise, so it keeps the symmetry of regular features.
+class Activation : public Module {
+ public:
+  using Function = Tensor (*)(const Tensor&);
+  explicit Activation(Function function) : function_(function) {}
+  Tensor forward(const Tensor& x, const Pass&) override { return function_(x); }
+
+ private:
+  Function function_;
+};
+
+class Relu final : public Activation {
+ public:
+  Relu() : Activation(relu) {}
+};
+class Tanh final : public Activation {
+ public:
+  Tanh() : Activation(tanh) {}
+};
+class Sigmoid final : public Activation {
+ public:
+  Sigmoid() : Activation(sigmoid) {}
+};
+class Softplus final : public Activation {
+ public:
+  Softplus() : Activation(softplus) {}
+};
+
+/// In training passes zeroes each element with this probability and scales the others by 1 / (1 - probability); the
+/// mask is a function of pass.key.
+class Dropout final : public Module {
+ public:
+  explicit Dropout(double probability);
+  Tensor forward(const Tensor& x, const Pass& pass) override;
+
+ private:
+  double probability_;
+};
+
+/// Merges the axes from `first` on: [N, C, H, W] -> [N, C H W].
+class Flatten final : public Module {
+ public:
+  explicit Flatten(int first = 1) : first_(first) {}
+  Tensor forward(const Tensor& x, const Pass& pass) override;
+
+ private:
+  int first_;
+};
+
+}  // namespace orbitgrad::nn

@@ -1,0 +1,9 @@
+// All layers at once.
+#pragma once
+
+#include "nn/activation.hpp"
+#include "nn/batch_norm.hpp"
+#include "nn/convolution.hpp"
+#include "nn/linear.hpp"
+#include "nn/module.hpp"
+#include "nn/pooling.hpp"

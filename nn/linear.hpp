@@ -1,0 +1,20 @@
+// Dense layer: y = x W^T + b.
+#pragma once
+
+#include "nn/layer_options.hpp"
+#include "nn/module.hpp"
+
+namespace orbitgrad::nn {
+
+/// x [..., in] -> [..., out]. weight [out, in] and bias [out] start uniform in +-1 / sqrt(in); a gain makes the weight
+/// normal with variance gain / in instead.
+class Linear final : public Module {
+ public:
+  Linear(std::int64_t in, std::int64_t out, RandomKey key, const LayerOptions& options = {});
+  Tensor forward(const Tensor& x, const Pass& pass) override;
+
+ private:
+  Tensor weight_, bias_;
+};
+
+}  // namespace orbitgrad::nn

@@ -1,0 +1,149 @@
+#include "nn/optimizer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/autograd/node.hpp"
+#include "engine/dispatch.hpp"
+#include "engine/ops/cast.hpp"
+#include "engine/ops/creation.hpp"
+#include "engine/update.hpp"
+#include "kernels/optimizer/optimizer.hpp"
+
+namespace orbitgrad::nn {
+
+Optimizer::Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names)
+    : slot_names_(slot_names) {
+  for (NamedTensor& parameter : parameters) {
+    Entry entry{std::move(parameter), {}};
+    for (std::size_t slot = 0; slot < slot_names.size(); ++slot)
+      entry.slots.push_back(zeros_like(entry.parameter.tensor));
+    entries_.push_back(std::move(entry));
+  }
+}
+
+void Optimizer::step(double learning_rate, double gradient_scale) {
+  std::vector<Tensor> gradients;
+  for (const Entry& entry : entries_) gradients.push_back(entry.parameter.tensor.grad());
+  step(gradients, learning_rate, gradient_scale);
+}
+
+void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate, double gradient_scale) {
+  require(gradients.size() == entries_.size(), "optimizer", "got {} gradients for {} parameters. Give one for each.",
+          gradients.size(), entries_.size());
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const auto& [name, parameter] = entries_[i].parameter;
+    require(gradients[i].defined(), "optimizer",
+            "the parameter {} has no gradient. Call backward first, or leave it out of the optimizer.", name);
+    require(gradients[i].shape() == parameter.shape(), "optimizer",
+            "the gradient of {} has shape {}, the parameter {}. They must agree.", name,
+            gradients[i].shape().to_string(), parameter.shape().to_string());
+    require_same_kind("optimizer", parameter, gradients[i]);
+  }
+  const NoGrad no_grad;
+  ++steps_;
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    update(entries_[i].parameter.tensor, contiguous(gradients[i]), entries_[i].slots, learning_rate, gradient_scale,
+           steps_);
+}
+
+void Optimizer::clear_gradients() {
+  for (Entry& entry : entries_) entry.parameter.tensor.set_grad({});
+}
+
+double Optimizer::gradient_norm() const {
+  double squares = 0;
+  for (const Entry& entry : entries_) {
+    const Tensor gradient = entry.parameter.tensor.grad();
+    if (!gradient) continue;
+    for (const double value : gradient.to(DType::float64).to_vector<double>()) squares += value * value;
+  }
+  return std::sqrt(squares);
+}
+
+double Optimizer::clip_scale(double limit) const {
+  const double norm = gradient_norm();
+  return norm > limit ? limit / norm : 1;
+}
+
+State Optimizer::state() const {
+  State result;
+  result.emplace("step", full({}, static_cast<double>(steps_), DType::int64));
+  for (const auto& [parameter, slots] : entries_) {
+    for (std::size_t slot = 0; slot < slots.size(); ++slot)
+      result.emplace(fmt::format("{}.{}", parameter.name, slot_names_[slot]), slots[slot]);
+  }
+  return result;
+}
+
+void Optimizer::load_state(const State& state) {
+  std::vector<NamedTensor> targets;
+  for (const auto& [name, tensor] : this->state()) targets.push_back({name, tensor});
+  const auto step = state.find("step");
+  const bool is_count =
+      step != state.end() && step->second.defined() && step->second.rank() == 0 && step->second.dtype() == DType::int64;
+  const auto steps = is_count ? step->second.item<std::int64_t>() : 0;
+  require(steps >= 0, "optimizer", "the state claims {} steps. Load a state saved by an optimizer.", steps);
+  load_strictly("optimizer", std::move(targets), state);
+  steps_ = steps;
+}
+
+Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
+    : Optimizer(std::move(parameters),
+                options.momentum != 0 ? std::vector<std::string>{"velocity"} : std::vector<std::string>{}),
+      options_(options) {
+  require(options.momentum >= 0 && options.momentum < 1, "Sgd", "the momentum is {}. Take one in [0, 1).",
+          options.momentum);
+  require(!options.nesterov || options.momentum > 0, "Sgd", "Nesterov needs a momentum. Set one, 0.9 for example.");
+}
+
+void Sgd::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
+                 double gradient_scale, std::int64_t) {
+  const kernels::SgdProblem problem{.count = parameter.numel(),
+                                    .learning_rate = learning_rate,
+                                    .momentum = options_.momentum,
+                                    .weight_decay = options_.weight_decay,
+                                    .nesterov = options_.nesterov,
+                                    .gradient_scale = gradient_scale};
+  dispatch("Sgd", parameter.device(), [&] {
+    visit_floating("Sgd", parameter.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T* velocity = slots.empty() ? nullptr : begin_update<T>(slots[0]);
+      kernels::cpu::sgd_step<T>(problem, begin_update<T>(parameter), gradient.data<T>(), velocity);
+    });
+  });
+}
+
+Adam::Adam(std::vector<NamedTensor> parameters, const AdamOptions& options)
+    : Optimizer(std::move(parameters), {"first_moment", "second_moment"}), options_(options) {
+  require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1, "Adam",
+          "beta1 is {} and beta2 {}. Take both in [0, 1).", options.beta1, options.beta2);
+}
+
+void Adam::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
+                  double gradient_scale, std::int64_t number) {
+  const kernels::AdamProblem problem{.count = parameter.numel(),
+                                     .learning_rate = learning_rate,
+                                     .beta1 = options_.beta1,
+                                     .beta2 = options_.beta2,
+                                     .epsilon = options_.epsilon,
+                                     .weight_decay = options_.weight_decay,
+                                     .decoupled = options_.decoupled,
+                                     .gradient_scale = gradient_scale,
+                                     .step = number};
+  dispatch("Adam", parameter.device(), [&] {
+    visit_floating("Adam", parameter.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      kernels::cpu::adam_step<T>(problem, begin_update<T>(parameter), gradient.data<T>(), begin_update<T>(slots[0]),
+                                 begin_update<T>(slots[1]));
+    });
+  });
+}
+
+AdamW::AdamW(std::vector<NamedTensor> parameters, AdamOptions options)
+    : Adam(std::move(parameters), [&options] {
+        options.decoupled = true;
+        return options;
+      }()) {}
+
+}  // namespace orbitgrad::nn

@@ -1,0 +1,97 @@
+// Optimizers: SGD (momentum, Nesterov), Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019), each one fused
+// pass per parameter; formulas in kernels/optimizer/optimizer.hpp. The learning rate is an argument of the step, since
+// a schedule is a function of the step count.
+#pragma once
+
+#include <vector>
+
+#include "nn/module.hpp"
+
+namespace orbitgrad::nn {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One step with the gradient that backward() left at each parameter, times gradient_scale. A parameter without one
+  /// is an error that names it. The gradients stay.
+  void step(double learning_rate, double gradient_scale = 1);
+  /// One step with these gradients, in the order of the parameters.
+  void step(const std::vector<Tensor>& gradients, double learning_rate, double gradient_scale = 1);
+  void clear_gradients();
+  /// Euclidean norm of all gradients, summed in double in a fixed order. To clip: step(rate, clip_scale(limit)).
+  double gradient_norm() const;
+  /// min(1, limit / norm)
+  double clip_scale(double limit) const;
+
+  /// Steps made.
+  std::int64_t steps() const { return steps_; }
+
+  /// "step" (int64, rank 0) and what each parameter has collected, as PARAMETER.velocity, or PARAMETER.first_moment and
+  /// PARAMETER.second_moment: handles, so save them before the next step.
+  State state() const;
+  /// Copies the values; names, shapes and dtypes must be those of state(), else an error lists every difference.
+  void load_state(const State& state);
+
+ protected:
+  /// One slot of zeros like the parameter per name.
+  Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names);
+
+  /// Updates one contiguous parameter [any shape]; number counts the steps from 1.
+  virtual void update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
+                      double gradient_scale, std::int64_t number) = 0;
+
+ private:
+  struct Entry {
+    NamedTensor parameter;
+    std::vector<Tensor> slots;
+  };
+  std::vector<Entry> entries_;
+  std::vector<std::string> slot_names_;
+  std::int64_t steps_ = 0;
+};
+
+struct SgdOptions {
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;
+};
+
+class Sgd final : public Optimizer {
+ public:
+  explicit Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options = {});
+
+ private:
+  void update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
+              double gradient_scale, std::int64_t number) override;
+  SgdOptions options_;
+};
+
+struct AdamOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  /// AdamW: decay the parameter itself instead of adding to the gradient.
+  bool decoupled = false;
+};
+
+class Adam : public Optimizer {
+ public:
+  explicit Adam(std::vector<NamedTensor> parameters, const AdamOptions& options = {});
+
+ private:
+  void update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
+              double gradient_scale, std::int64_t number) override;
+  AdamOptions options_;
+};
+
+class AdamW final : public Adam {
+ public:
+  /// options.decoupled is always on.
+  explicit AdamW(std::vector<NamedTensor> parameters, AdamOptions options = {.weight_decay = 1e-2});
+};
+
+}  // namespace orbitgrad::nn
