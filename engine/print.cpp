@@ -26,46 +26,48 @@ template <class T>
 class Printer {
  public:
   explicit Printer(const Tensor& dense)
-      : data_(dense.data<T>()), shape_(dense.shape()), shorten_(dense.numel() > full_count) {
+      : data_(dense.data<T>()),
+        sizes_(dense.shape().begin(), dense.shape().end()),
+        shorten_(dense.numel() > full_count) {
     visit(0, 0, [&](std::int64_t index) { width_ = std::max(width_, element<T>(data_[index]).size()); });
   }
 
   std::string text() { return block(0, 0); }
 
  private:
-  bool is_hidden(int axis, std::int64_t i) const {
-    return shorten_ && shape_[axis] > 2 * edge_items && i >= edge_items && i < shape_[axis] - edge_items;
+  using Axis = std::size_t;
+
+  bool is_hidden(Axis axis, std::int64_t i) const {
+    return shorten_ && sizes_[axis] > 2 * edge_items && i >= edge_items && i < sizes_[axis] - edge_items;
   }
 
   template <class Visitor>
-  void visit(int axis, std::int64_t index, Visitor&& visitor) {
-    if (axis == shape_.rank()) return visitor(index);
-    for (std::int64_t i = 0; i < shape_[axis]; ++i)
-      if (!is_hidden(axis, i))
-        visit(axis + 1, index * shape_[axis] + i, visitor);
-      else
-        i = shape_[axis] - edge_items - 1;
+  void visit(Axis axis, std::int64_t index, Visitor&& visitor) {
+    if (axis == sizes_.size()) return visitor(index);
+    for (std::int64_t i = 0; i < sizes_[axis]; ++i) {
+      if (is_hidden(axis, i)) i = sizes_[axis] - edge_items;
+      visit(axis + 1, index * sizes_[axis] + i, visitor);
+    }
   }
 
-  std::string block(int axis, std::int64_t index) {
-    if (axis == shape_.rank()) return fmt::format("{:>{}}", element<T>(data_[index]), width_);
-    const bool innermost = axis == shape_.rank() - 1;
-    const std::string gap = innermost ? ", " : ",\n" + std::string(static_cast<std::size_t>(axis + 1), ' ');
+  std::string block(Axis axis, std::int64_t index) {
+    if (axis == sizes_.size()) return fmt::format("{:>{}}", element<T>(data_[index]), width_);
+    const bool innermost = axis + 1 == sizes_.size();
+    const std::string gap = innermost ? ", " : ",\n" + std::string(axis + 1, ' ');
     std::string result = "[";
-    for (std::int64_t i = 0; i < shape_[axis]; ++i) {
+    for (std::int64_t i = 0; i < sizes_[axis]; ++i) {
       if (i > 0) result += gap;
       if (is_hidden(axis, i)) {
-        result += "...";
-        i = shape_[axis] - edge_items - 1;
-      } else {
-        result += block(axis + 1, index * shape_[axis] + i);
+        result += "..." + gap;
+        i = sizes_[axis] - edge_items;
       }
+      result += block(axis + 1, index * sizes_[axis] + i);
     }
     return result + "]";
   }
 
   const T* data_;
-  Shape shape_;
+  std::vector<std::int64_t> sizes_;
   bool shorten_;
   std::size_t width_ = 0;
 };

@@ -1,0 +1,21 @@
+// orbitgrad eval RUN: the accuracy of a trained network on the test data of its run.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "experiments/commands/commands.hpp"
+#include "experiments/rotmnist.hpp"
+
+namespace orbitgrad::experiments {
+
+Action eval_command(CLI::App& app) {
+  struct Options {
+    std::string run, data;
+  };
+  const auto options = std::make_shared<Options>();
+  app.add_option("RUN", options->run, "Folder of the run")->required();
+  app.add_option("--data", options->data, "Folder of MNIST, if it is not where it was");
+  add_threads_option(app);
+  return [options] { fmt::print("{}", result_table({evaluate_run(options->run, options->data)})); };
+}
+
+}  // namespace orbitgrad::experiments

@@ -1,0 +1,86 @@
+// Trains a classifier with Adam and cross-entropy, so that everything is a function of (options, step): batches,
+// augmentation, dropout and learning rate. Hence a run that was killed continues from its checkpoint to the same bits.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "experiments/evaluation.hpp"
+#include "experiments/progress.hpp"
+#include "experiments/run_directory.hpp"
+#include "nn/data_loader.hpp"
+#include "nn/optimizer.hpp"
+#include "nn/schedule.hpp"
+
+namespace orbitgrad::experiments {
+
+struct TrainingOptions {
+  std::int64_t epochs = 100;
+  std::int64_t batch_size = 128;
+  double learning_rate = 1e-3;
+  std::string schedule = "constant";  // see nn/schedule.hpp
+  bool rotate = false;                // turn every training image by a new random angle each epoch
+  std::uint64_t seed = 0;
+  std::int64_t log_steps = 50;       // a line of metrics every so many steps; 0: per epoch only
+  std::int64_t evaluate_epochs = 0;  // evaluate every so many epochs; 0: at the end only
+
+  // When checkpoints are written cannot change the result.
+  std::int64_t checkpoint_steps = 0;  // besides every epoch; 0: not by steps
+  double checkpoint_seconds = 60;
+};
+
+class Trainer {
+ public:
+  /// Adds the results of an evaluation to a line of metrics.
+  using Evaluation = std::function<void(Record& line)>;
+
+  Trainer(nn::Module& module, const Samples& train, const TrainingOptions& options, Evaluation evaluation);
+
+  /// Text that every checkpoint carries and that must be the same on resume: name -> value.
+  void set_identity(std::map<std::string, std::string> identity) { identity_ = std::move(identity); }
+
+  /// Loads the checkpoint of the run, if it has one. Error: it is of another model or of other data.
+  void restore(RunDirectory& run);
+  /// Trains to the end, estimates the batch statistics anew and evaluates; the run then holds the final checkpoint.
+  /// Returns the results. A finished run returns them at once. Error: the loss is not a number.
+  Record run(RunDirectory& run, Progress& progress);
+
+  std::int64_t steps_made() const { return step_; }
+  /// Time that training has taken, over all processes of the run.
+  double seconds() const;
+
+ private:
+  std::int64_t total_steps() const { return options_.epochs * loader_.batch_count(); }
+  void train_epoch(RunDirectory& run, Progress& progress);
+  void train_step(const nn::Batch& batch, const RunDirectory& run);
+  void end_epoch(RunDirectory& run, Progress& progress);
+  void estimate_statistics();
+  void save(RunDirectory& run);
+  ProgressState state() const;
+
+  nn::Module& module_;
+  TrainingOptions options_;
+  Evaluation evaluation_;
+  RandomKey key_;
+  nn::DataLoader loader_;
+  nn::Adam optimizer_;
+  nn::Schedule schedule_;
+  std::map<std::string, std::string> identity_;
+
+  std::int64_t step_ = 0;    // steps made
+  std::int64_t saved_ = -1;  // steps in the last checkpoint; -1: there is none
+  // Sums over the images of this epoch so far.
+  double loss_sum_ = 0;
+  std::int64_t correct_ = 0, images_ = 0;
+  Record result_;  // empty until the run is finished
+
+  double seconds_before_ = 0;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now(), saved_at_ = begin_;
+};
+
+/// Copies "model." tensors of a checkpoint into the module. Error, listing every difference: it is of another model.
+void load_model(nn::Module& module, const SafeTensors& checkpoint);
+
+}  // namespace orbitgrad::experiments
