@@ -30,6 +30,7 @@
 #include "groups/symmetric.hpp"
 #include "groups/vector_action.hpp"
 #include "models/gcnn.hpp"
+#include "models/mlp.hpp"
 #include "nn/batch_statistics.hpp"
 #include "nn/check_equivariance.hpp"
 #include "nn/data_loader.hpp"

@@ -81,7 +81,7 @@ class OnednnConvolution {
   };
 
   void add(int argument, const dnnl::memory::desc& plain, const dnnl::memory::desc& blocked, bool is_output) {
-    Operand operand{.argument = argument, .is_output = is_output, .same_layout = plain == blocked};
+    Operand operand{argument, is_output, plain == blocked, {}, {}, {}};
     operand.plain = dnnl::memory(plain, engine_, nullptr);
     operand.blocked = operand.same_layout ? dnnl::memory(blocked, engine_, nullptr) : dnnl::memory(blocked, engine_);
     if (!operand.same_layout)

@@ -28,11 +28,13 @@ class Printer {
   explicit Printer(const Tensor& dense)
       : data_(dense.data<T>()),
         sizes_(dense.shape().begin(), dense.shape().end()),
-        shorten_(dense.numel() > full_count) {
+        shorten_(dense.numel() > full_count),
+        is_empty_(dense.numel() == 0) {
+    if (is_empty_) return;  // an axis before the empty one may be of any length
     visit(0, 0, [&](std::int64_t index) { width_ = std::max(width_, element<T>(data_[index]).size()); });
   }
 
-  std::string text() { return block(0, 0); }
+  std::string text() { return is_empty_ ? "[]" : block(0, 0); }
 
  private:
   using Axis = std::size_t;
@@ -69,6 +71,7 @@ class Printer {
   const T* data_;
   std::vector<std::int64_t> sizes_;
   bool shorten_;
+  bool is_empty_;
   std::size_t width_ = 0;
 };
 

@@ -14,6 +14,7 @@ Shape::Shape(std::span<const std::int64_t> values) {
 }
 
 std::int64_t Shape::numel() const {
+  if (std::find(begin(), end(), 0) != end()) return 0;  // the other lengths may multiply to anything
   std::int64_t count = 1;
   for (int axis = 0; axis < rank_; ++axis) count *= value_[axis];
   return count;
@@ -54,15 +55,16 @@ bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides = shape;
-  std::int64_t step = 1;
+  std::uint64_t step = 1;  // unsigned: an empty shape may be so long that it wraps, and nobody steps then
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    strides[axis] = step;
-    step *= std::max<std::int64_t>(shape[axis], 1);
+    strides[axis] = static_cast<std::int64_t>(step);
+    step *= static_cast<std::uint64_t>(std::max<std::int64_t>(shape[axis], 1));
   }
   return strides;
 }
 
 int normalize_axis(std::string_view op, int axis, int rank) {
+  require(rank > 0, op, "axis {} does not exist in a scalar. Reshape it to [1] or leave the axes out.", axis);
   require(axis >= -rank && axis < rank, op, "axis {} does not exist in a tensor of rank {}. Use -{} to {}.", axis, rank,
           rank, rank - 1);
   return axis < 0 ? axis + rank : axis;

@@ -15,8 +15,9 @@ namespace orbitgrad::experiments {
 namespace {
 
 constexpr std::int64_t default_train_count = 12000, default_test_count = 10000;
-constexpr std::int64_t first_glyph_of_test = std::int64_t{1}
-                                             << 32;  // so that the test set does not depend on the other
+/// Far behind the training digits, so that the test set does not depend on their number.
+constexpr std::int64_t first_glyph_of_test = std::int64_t{1} << 32;
+constexpr std::int64_t largest_count = 10'000'000;
 
 std::int64_t or_default(std::int64_t count, std::int64_t otherwise) { return count == 0 ? otherwise : count; }
 
@@ -73,9 +74,10 @@ const std::vector<std::string>& digit_protocols() {
 Digits load_digits(const DigitsOptions& options) {
   if (options.protocol != "12k" && options.protocol != "upright")
     nn::fail_unknown_name("digits", "protocol", options.protocol, digit_protocols());
-  require(options.train_count >= 0 && options.test_count >= 0, "digits",
-          "{} training and {} test digits are asked for. Ask for a positive number, or 0 for the default.",
-          options.train_count, options.test_count);
+  const auto is_possible = [](std::int64_t count) { return count >= 0 && count <= largest_count; };
+  require(is_possible(options.train_count) && is_possible(options.test_count), "digits",
+          "{} training and {} test digits are asked for. Ask for 1 to {} of each, or 0 for the default.",
+          options.train_count, options.test_count, largest_count);
   if (options.data.empty()) return generated_digits(options);
   const Mnist mnist = load_mnist(options.data);
   return options.protocol == "upright" ? upright_digits(mnist, options) : rotated_digits(mnist, options);

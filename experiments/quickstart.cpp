@@ -9,7 +9,8 @@ namespace {
 std::filesystem::path free_folder(const std::filesystem::path& out) {
   for (int number = 1;; ++number) {
     const auto folder = out / fmt::format("quickstart-{}", number);
-    if (!std::filesystem::exists(folder)) return folder;
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder, ignored)) return folder;
   }
 }
 

@@ -149,7 +149,7 @@ std::string result_table(const std::vector<RotmnistResult>& results) {
 TrainedModel load_run(const std::filesystem::path& run, const std::string& implementation) {
   RotmnistOptions options = options_of(read_settings(run));
   require(std::filesystem::exists(checkpoint_file(run)), "run",
-          "{}: the run has no checkpoint yet. Continue it: orbitgrad train {} --resume.", run.string(), experiment);
+          "{}: the run has no checkpoint yet. Continue it by the command that began it, with --resume.", run.string());
   auto network = make_network(options.model, options.training.seed, implementation);
   load_model(*network, load_safetensors(checkpoint_file(run)));
   groups::LatticeGroup group = group_of(options.model);
@@ -168,6 +168,7 @@ RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesys
 
 Tensor digits_to_check(const RotmnistOptions& options, std::int64_t count) {
   DigitsOptions digits = options.digits;
+  if (digits.test_count > 0) count = std::min(count, digits.test_count);
   if (digits.data.empty()) digits.test_count = std::max<std::int64_t>(count, 1), digits.train_count = 1;
   return first_inputs(load_digits(digits).test_upright, count);
 }

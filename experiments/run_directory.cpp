@@ -20,17 +20,37 @@ constexpr std::string_view metrics_bytes_key = "metrics_bytes";
 Path metrics_file(const Path& run) { return run / "metrics.jsonl"; }
 Path timing_file(const Path& run) { return run / "timing.jsonl"; }
 
+/// Without the exceptions of the standard library, whose text has no remedy.
+bool is_there(const Path& file) {
+  std::error_code ignored;
+  return std::filesystem::exists(file, ignored);
+}
+
 void make_folder(const Path& folder) {
-  std::error_code failed;
+  std::error_code failed, ignored;
   std::filesystem::create_directories(folder, failed);
-  require(std::filesystem::is_directory(folder), op, "{}: cannot make this folder: {}. Choose another --out or --name.",
-          folder.string(), failed ? failed.message() : "a file of that name is in the way");
+  require(std::filesystem::is_directory(folder, ignored), op,
+          "{}: cannot make this folder: {}. Choose another --out or --name.", folder.string(),
+          failed ? failed.message() : "a file of that name is in the way");
 }
 
 /// Files that a run has before its first checkpoint.
 bool is_of_begun_run(const Path& file) {
-  const auto name = file.filename();
-  return name == ".lock" || name == "config.json" || name == "metrics.jsonl" || name == "timing.jsonl";
+  const std::string name = file.filename();
+  return name == ".lock" || name == "config.json" || name == "metrics.jsonl" || name == "timing.jsonl" ||
+         name.starts_with("config.json.unfinished-") || name.starts_with("checkpoint.safetensors.unfinished-");
+}
+
+/// A run locks its folder before it writes anything: a file that is there without the lock belongs to somebody else.
+void require_own_folder(const Path& folder) {
+  if (is_there(checkpoint_file(folder))) return;
+  std::vector<Path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+  const bool was_locked = is_there(folder / ".lock");  // asked last: another process may be beginning
+  for (const Path& file : files)
+    require(was_locked && is_of_begun_run(file), op,
+            "{}: the folder is not empty ({}) and holds no run. Choose another --name or --out.", folder.string(),
+            file.filename().string());
 }
 
 std::string shown(const Value* value) { return value == nullptr ? "absent" : to_string(*value); }
@@ -52,28 +72,25 @@ Path checkpoint_file(const Path& run) { return run / "checkpoint.safetensors"; }
 
 Record read_settings(const Path& run) {
   const Path file = config_file(run);
-  require(std::filesystem::exists(file), op,
-          "{}: this is not the folder of a run: it has no config.json. Check the path.", run.string());
+  require(is_there(file), op, "{}: this is not the folder of a run: it has no config.json. Check the path.",
+          run.string());
   return Record::from_json(read_file(file, std::int64_t{1} << 20), file.string());
 }
 
 RunDirectory::RunDirectory(Path folder, const Record& settings, const RunOptions& options) : path_(std::move(folder)) {
   make_folder(path_);
+  require_own_folder(path_);
   lock_ = std::make_unique<FolderLock>(path_);
-  remove_unfinished_files(path_);
-  if (std::filesystem::exists(checkpoint_file(path_))) {
+  if (is_there(checkpoint_file(path_))) {
     require(options.resume, op,
             "{}: there is a run in this folder already. Continue it with --resume, or choose another --name or --out.",
             path_.string());
     check_settings(settings, options);
   } else {
-    for (const auto& entry : std::filesystem::directory_iterator(path_))
-      require(is_of_begun_run(entry.path()), op,
-              "{}: the folder is not empty ({}) and holds no run. Choose another --name or --out.", path_.string(),
-              entry.path().filename().string());
     write_file_atomically(config_file(path_), settings.to_json(true) + "\n");
     std::filesystem::remove(timing_file(path_));
   }
+  remove_unfinished_files(path_);
   metrics_ = std::make_unique<LineLog>(metrics_file(path_));
 }
 
@@ -100,7 +117,7 @@ void RunDirectory::log_time(std::int64_t step, double seconds) {
 }
 
 double RunDirectory::seconds_at(std::int64_t step) const {
-  if (!std::filesystem::exists(timing_file(path_))) return 0;
+  if (!is_there(timing_file(path_))) return 0;
   const std::string text = read_file(timing_file(path_));
   double seconds = 0;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -123,7 +140,7 @@ void RunDirectory::save_checkpoint(SafeTensors content) {
 
 std::optional<SafeTensors> RunDirectory::load_checkpoint() {
   const Path file = checkpoint_file(path_);
-  if (!std::filesystem::exists(file)) {
+  if (!is_there(file)) {
     metrics_->cut(0);
     return std::nullopt;
   }

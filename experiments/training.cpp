@@ -4,7 +4,9 @@
 #include <numbers>
 
 #include "engine/error.hpp"
+#include "engine/ops/comparison.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/reduction.hpp"
 #include "nn/batch_statistics.hpp"
 #include "nn/loss.hpp"
 
@@ -100,7 +102,19 @@ void Trainer::restore(RunDirectory& run) {
   saved_ = step_;
 }
 
+std::string Trainer::what_is_saved(const RunDirectory& run) const {
+  return saved_ < 0 ? "There is no checkpoint yet."
+                    : fmt::format("The checkpoint of step {} in {} is intact.", saved_, run.path().string());
+}
+
+void Trainer::require_finite_state(const RunDirectory& run) const {
+  for (const auto& [name, tensor] : module_.state())
+    require(sum(is_finite(tensor)).item<std::int64_t>() == tensor.numel(), op,
+            "'{}' is not finite after step {}. Lower --lr, under another --name. {}", name, step_, what_is_saved(run));
+}
+
 void Trainer::save(RunDirectory& run) {
+  require_finite_state(run);
   SafeTensors content;
   content.metadata = identity_;
   if (!result_.entries().empty()) content.metadata["result"] = result_.to_json();
@@ -121,7 +135,7 @@ Record Trainer::run(RunDirectory& run, Progress& progress) {
   if (!result_.entries().empty()) return result_;
   begin_ = saved_at_ = std::chrono::steady_clock::now();
   while (step_ < total_steps()) train_epoch(run, progress);
-  estimate_statistics();
+  estimate_statistics(run);
   Record line{{"kind", std::string("result")}, {"epoch", options_.epochs}, {"step", step_}};
   evaluation_(line);
   run.log(line);
@@ -160,10 +174,8 @@ void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
   const Tensor loss = nn::cross_entropy(logits, batch.labels);
   const double value = loss.item();
   if (!std::isfinite(value))
-    fail(op, "the loss is {} at step {} (epoch {}, learning rate {}). Lower --lr. {}", value, step_ + 1,
-         step_ / loader_.batch_count() + 1, rate,
-         saved_ < 0 ? "There is no checkpoint yet."
-                    : fmt::format("The checkpoint of step {} in {} is intact.", saved_, run.path().string()));
+    fail(op, "the loss is {} at step {} (epoch {}, learning rate {}). Lower --lr, under another --name. {}", value,
+         step_ + 1, step_ / loader_.batch_count() + 1, rate, what_is_saved(run));
   optimizer_.clear_gradients();
   loss.backward();
   optimizer_.step(rate);
@@ -183,7 +195,7 @@ void Trainer::end_epoch(RunDirectory& run, Progress& progress) {
               {"accuracy", now.accuracy},
               {"learning_rate", schedule_(step_ - 1, total_steps())}};
   if (options_.evaluate_epochs > 0 && now.epoch % options_.evaluate_epochs == 0 && now.epoch < options_.epochs) {
-    estimate_statistics();
+    estimate_statistics(run);
     evaluation_(line);
   }
   run.log(line);
@@ -193,10 +205,11 @@ void Trainer::end_epoch(RunDirectory& run, Progress& progress) {
   save(run);
 }
 
-void Trainer::estimate_statistics() {
+void Trainer::estimate_statistics(const RunDirectory& run) {
   const auto unseen = loader_.epoch(options_.epochs);  // an order and an augmentation that training did not use
   nn::estimate_batch_statistics(module_, unseen.batch_count(),
                                 [&](std::int64_t index) { return unseen.batch(index).inputs; });
+  require_finite_state(run);
 }
 
 }  // namespace orbitgrad::experiments

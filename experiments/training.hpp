@@ -44,7 +44,8 @@ class Trainer {
   /// Loads the checkpoint of the run, if it has one. Error: it is of another model or of other data.
   void restore(RunDirectory& run);
   /// Trains to the end, estimates the batch statistics anew and evaluates; the run then holds the final checkpoint.
-  /// Returns the results. A finished run returns them at once. Error: the loss is not a number.
+  /// Returns the results. A finished run returns them at once. Error: the loss, a weight or a statistic is
+  /// not a finite number.
   Record run(RunDirectory& run, Progress& progress);
 
   std::int64_t steps_made() const { return step_; }
@@ -56,7 +57,10 @@ class Trainer {
   void train_epoch(RunDirectory& run, Progress& progress);
   void train_step(const nn::Batch& batch, const RunDirectory& run);
   void end_epoch(RunDirectory& run, Progress& progress);
-  void estimate_statistics();
+  void estimate_statistics(const RunDirectory& run);
+  std::string what_is_saved(const RunDirectory& run) const;
+  /// A checkpoint never holds a weight or a statistic that is not a number.
+  void require_finite_state(const RunDirectory& run) const;
   void save(RunDirectory& run);
   ProgressState state() const;
 

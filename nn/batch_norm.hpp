@@ -1,6 +1,6 @@
-// Batch normalisation (Ioffe and Szegedy, 2015) of the fields on axis 1: y = gamma (x - mean) / sqrt(variance +
-// epsilon)
-// + beta. For regular features the statistics run over the group axis too, which keeps the layer equivariant.
+// Batch normalisation (Ioffe and Szegedy, 2015) of the fields on axis 1:
+//   y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
+// For regular features the statistics run over the group axis too, which keeps the layer equivariant.
 #pragma once
 
 #include "nn/module.hpp"

@@ -95,6 +95,8 @@ EquivarianceReport check_equivariance(const TensorMap& f, const Tensor& x, const
   const Tensor y = f(x);
   return visit_floating("check_equivariance", y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    require(y.numel() > 0, "check_equivariance",
+            "f(x) of shape {} has no values to compare. Give inputs that are not empty.", y.shape().to_string());
     const double scale = largest(y.to_vector<T>());
     require(std::isfinite(scale), "check_equivariance", "f(x) of shape {} is not finite. Check weights and input.",
             y.shape().to_string());

@@ -50,7 +50,7 @@ DataLoader::DataLoader(const Tensor& inputs, const Tensor& labels, RandomKey key
 
 std::int64_t DataLoader::batch_count() const {
   const std::int64_t size = options_.batch_size, count = sample_count();
-  return options_.drop_last ? count / size : (count + size - 1) / size;
+  return count / size + (!options_.drop_last && count % size != 0 ? 1 : 0);
 }
 
 DataLoader::Epoch DataLoader::epoch(std::int64_t number) const { return {*this, number}; }

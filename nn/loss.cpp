@@ -51,6 +51,8 @@ std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
 }
 
 double accuracy(const Tensor& logits, const Tensor& labels) {
+  require(labels.numel() > 0, "accuracy", "there are no samples: labels are {}. Give one or more.",
+          labels.shape().to_string());
   return static_cast<double>(count_correct(logits, labels)) / static_cast<double>(labels.numel());
 }
 

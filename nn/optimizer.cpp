@@ -15,6 +15,9 @@ namespace orbitgrad::nn {
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names)
     : slot_names_(slot_names) {
   for (NamedTensor& parameter : parameters) {
+    require(std::ranges::none_of(entries_, [&](const Entry& entry) { return entry.parameter.name == parameter.name; }),
+            "optimizer", "two parameters are called \"{}\". Give each its own name, so that the state keeps both.",
+            parameter.name);
     Entry entry{std::move(parameter), {}};
     for (std::size_t slot = 0; slot < slot_names.size(); ++slot)
       entry.slots.push_back(zeros_like(entry.parameter.tensor));

@@ -42,9 +42,10 @@ class GraphWalk {
     const GradMode mode(options_.create_graph);
     for (Node* node : order_) {
       State& state = states_.at(node);
-      if (state.needed_inputs != 0 && state.gradient.defined()) propagate(*node, state);
+      const bool runs = state.needed_inputs != 0 && state.gradient.defined();
+      if (runs) propagate(*node, state);
       if (!state.wanted) state.gradient = Tensor();
-      if (!options_.create_graph && !options_.retain_graph) node->release_saved();
+      if (runs && !options_.create_graph && !options_.retain_graph) node->release_saved();
     }
   }
 

@@ -54,10 +54,10 @@ struct PowerNode final : Node {
     const Tensor base = input(0), exponent = input(1);
     Tensor d_base, d_exponent;
     if (needs(0)) {
-      // x^0 is constant, also at x = 0, where 0 * 0^(-1) would be NaN.
-      const Tensor zero = zeros_like(exponent);
-      const Tensor slope = where(equal(exponent, zero), zero, exponent * power(base, exponent - 1.0));
-      d_base = sum_to(dy * slope, input_shape(0));
+      // x^0 is constant, also at x = 0, where 0 * 0^(-1) would be NaN: any other exponent gives 0 there.
+      const Tensor is_zero = logical_and(equal(base, zeros_like(base)), equal(exponent, zeros_like(exponent)));
+      const Tensor lowered = power(base, where(is_zero, ones_like(exponent), exponent - 1.0));
+      d_base = sum_to(dy * (exponent * lowered), input_shape(0));
     }
     if (needs(1)) {
       const Tensor zero = zeros_like(base), is_zero = equal(base, zero);

@@ -20,6 +20,10 @@ inline void require_kinds(std::string_view op, const Tensor& x, const Tensor& w,
 }
 
 inline void require_settings(std::string_view op, const Settings& settings) {
+  constexpr std::int64_t most = std::int64_t{1} << 20;  // longer than any image; products with sizes stay in range
+  require(settings.stride <= most && settings.padding <= most && settings.dilation <= most, op,
+          "stride, padding and dilation are at most {}, got {}, {} and {}. Use smaller ones.", most, settings.stride,
+          settings.padding, settings.dilation);
   require(settings.stride >= 1, op, "the stride must be at least 1, got {}.", settings.stride);
   require(settings.padding >= 0, op, "the padding must not be negative, got {}. Crop x with slice instead.",
           settings.padding);

@@ -1,11 +1,28 @@
 #include "engine/ops/creation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace orbitgrad {
 
+namespace {
+
+/// Integers hold no fraction, and nothing beyond their range: x * 0.5 would silently be 0 for an integer tensor.
+template <class T>
+void require_representable(double value) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    constexpr double beyond = -2.0 * static_cast<double>(std::numeric_limits<T>::min() / 2);  // 2^31 or 2^63
+    require(value >= -beyond && value < beyond && value == std::trunc(value), "full",
+            "{} is not a number of {}. Convert the tensor first: x.to(DType::float32).", value, name(dtype_of<T>()));
+  }
+}
+
+}  // namespace
+
 Tensor full(const Shape& shape, double value, DType dtype) {
+  visit_dtype(dtype, [&](auto tag) { require_representable<typename decltype(tag)::type>(value); });
   Tensor result = Tensor::empty(shape, dtype);
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -10,6 +10,7 @@
 
 namespace orbitgrad {
 
+/// An integer dtype takes whole numbers of its range only.
 Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
 Tensor zeros(const Shape& shape, DType dtype = DType::float32);
 Tensor ones(const Shape& shape, DType dtype = DType::float32);

@@ -76,6 +76,17 @@ struct ErfNode final : Node {
   }
 };
 
+struct SoftplusNode final : Node {
+  std::string_view name() const override { return "softplus"; }
+  Saves saves() const override { return Saves::all_inputs(); }
+  std::vector<Tensor> backward(const Tensor& dy) override { return {dy * sigmoid(input(0))}; }
+};
+
+Tensor softplus_value(const Tensor& x) {
+  const NoGrad no_grad;
+  return relu(x) + log1p(exp(-absolute(x)));
+}
+
 // relu_gradient(dy, y) = dy where y > 0: linear in dy, and its own adjoint.
 Tensor relu_gradient(const Tensor& dy, const Tensor& y);
 
@@ -111,6 +122,6 @@ Tensor sigmoid(const Tensor& x) { return record<SigmoidNode>(unary_floating<kern
 Tensor erf(const Tensor& x) { return record<ErfNode>(unary_floating<kernels::Erf>("erf", x), {&x}); }
 Tensor relu(const Tensor& x) { return record<ReluNode>(unary_floating<kernels::Relu>("relu", x), {&x}); }
 Tensor floor(const Tensor& x) { return unary_floating<kernels::Floor>("floor", x); }
-Tensor softplus(const Tensor& x) { return relu(x) + log1p(exp(-absolute(x))); }
+Tensor softplus(const Tensor& x) { return record<SoftplusNode>(softplus_value(x), {&x}); }
 
 }  // namespace orbitgrad

@@ -37,8 +37,8 @@ Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t leng
   const std::int64_t* values = dense.data<std::int64_t>();
   bool has_negative = false;
   for (std::int64_t i = 0; i < dense.numel(); ++i) {
-    require(values[i] >= -length && values[i] < length, op, "position {} is outside an axis of length {}.", values[i],
-            length);
+    require(values[i] >= -length && values[i] < length, op,
+            "position {} is outside an axis of length {}. Use -{} to {}.", values[i], length, length, length - 1);
     has_negative = has_negative || values[i] < 0;
   }
   if (!has_negative) return dense;

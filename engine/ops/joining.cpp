@@ -60,6 +60,10 @@ Tensor concat_few(std::span<const Tensor> parts, int axis) {
 Tensor pad_circular(const Tensor& x, int axis, Padding padding) {
   const std::int64_t length = x.shape()[axis];
   require(length > 0, "pad", "axis {} of shape {} is empty and cannot be repeated. Use zero padding.", axis, x.shape());
+  constexpr std::int64_t most_turns = std::int64_t{1} << 22;
+  require(padding.before / length + padding.after / length <= most_turns, "pad",
+          "the padding ({}, {}) repeats axis {} of shape {} more than {} times. Use a smaller one.", padding.before,
+          padding.after, axis, x.shape(), most_turns);
   std::vector<Tensor> parts;
   std::int64_t position = -padding.before;
   const std::int64_t end = length + padding.after;
@@ -110,6 +114,10 @@ Tensor pad(const Tensor& x, const std::vector<Padding>& padding, PadMode mode) {
     const Padding amount = padding[static_cast<std::size_t>(i)];
     require(amount.before >= 0 && amount.after >= 0, "pad",
             "the padding ({}, {}) of axis {} is negative. Use slice to cut.", amount.before, amount.after, axis);
+    constexpr std::int64_t most = std::int64_t{1} << 48;  // above what memory holds, and sums stay in range
+    require(amount.before <= most && amount.after <= most, "pad",
+            "the padding ({}, {}) of axis {} is more than any memory holds. Use a smaller one.", amount.before,
+            amount.after, axis);
     if (mode == PadMode::circular) {
       if (amount.before + amount.after > 0) result = pad_circular(result, axis, amount);
       continue;

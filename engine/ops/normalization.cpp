@@ -164,7 +164,7 @@ void require_field_values(std::string_view op, const Tensor& x, std::initializer
     require(value->defined(), op, "{} is undefined. Give a tensor of shape [{}].", name, x.size(1));
     require_same_kind(op, x, *value);
     if (value->shape() != Shape{x.size(1)})
-      fail(op, "{} must be [{}], one value per field of x {}, got {}.", name, x.size(1), x.shape().to_string(),
+      fail(op, "{} must be [{}], one value per field of x {}, got {}.", name, x.size(1), x.shape(),
            value->shape().to_string());
   }
 }
@@ -179,8 +179,7 @@ BatchNormResult batch_norm_training(const Tensor& x, const Tensor& gamma, const 
   const kernels::BatchNormProblem problem = batch_norm_problem(op, x, epsilon);
   require_field_values(op, x, {&gamma, &beta});
   require(problem.batch * problem.positions > 0, op,
-          "x {} has no elements to take a mean of. Leave empty batches out, or use batch_norm_inference.",
-          x.shape().to_string());
+          "x {} has no elements to take a mean of. Leave empty batches out, or use batch_norm_inference.", x.shape());
   BatchNormResult result{.y = Tensor::empty(x.shape(), x.dtype(), x.device()),
                          .mean = Tensor::empty(gamma.shape(), x.dtype(), x.device()),
                          .variance = Tensor::empty(gamma.shape(), x.dtype(), x.device())};

@@ -1,5 +1,7 @@
 #include "engine/ops/pooling.hpp"
 
+#include <limits>
+
 #include "engine/ops/linear_map.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "kernels/group_pool/group_pool.hpp"
@@ -94,6 +96,10 @@ PlanePooling plane_pooling(std::string_view op, const Tensor& x, const Pool2dOpt
   require(options.kernel >= 1, op, "the kernel must be at least 1, got {}.", options.kernel);
   require(options.stride >= 0, op, "the stride must be at least 1 (or 0 for that of the kernel), got {}.",
           options.stride);
+  constexpr std::int64_t most = std::int64_t{1} << 20;  // longer than any image; the arithmetic below stays in range
+  require(options.kernel <= most && options.stride <= most, op,
+          "kernel and stride are at most {}, got {} and {}. Use smaller ones, or a mean over the axes.", most,
+          options.kernel, options.stride);
   require(options.padding >= 0 && 2 * options.padding <= options.kernel, op,
           "the padding must be between 0 and half the kernel {}, got {}. More would pool over padding alone.",
           options.kernel, options.padding);
@@ -102,6 +108,10 @@ PlanePooling plane_pooling(std::string_view op, const Tensor& x, const Pool2dOpt
   problem.planes = 1;
   for (int axis = 0; axis < x.rank() - 2; ++axis) problem.planes *= x.shape()[axis];
   problem.height = x.size(-2), problem.width = x.size(-1);
+  require(problem.height > 0 && problem.width > 0, op, "x {} has no pixels to pool. Leave empty images out.",
+          x.shape());
+  require(problem.height <= std::numeric_limits<std::int32_t>::max() / problem.width, op,
+          "the images of x {} have more pixels than a 32-bit number can count. Cut them up.", x.shape());
   problem.kernel_h = problem.kernel_w = options.kernel;
   problem.stride_h = problem.stride_w = options.stride == 0 ? options.kernel : options.stride;
   problem.pad_h = problem.pad_w = options.padding;

@@ -93,13 +93,15 @@ Tensor extreme(std::string_view op, Reduction reduction, const Tensor& x, const 
   require(x.dtype() != DType::boolean, op, "takes numbers, got a bool tensor. Use any or all.");
   const Plan plan(op, x, axes, keep_dims);
   require(plan.count > 0 || plan.squeezed.numel() == 0, op,
-          "there is no element to take it of: shape {} is empty on a reduced axis.", x.shape());
+          "there is no element to take it of: shape {} is empty on a reduced axis. Leave empty tensors out.",
+          x.shape());
   return record<ExtremeNode>(reduce(op, reduction, x, plan), {&x}, op, plan);
 }
 
 Tensor arg_extreme(std::string_view op, Reduction reduction, const Tensor& x, int axis, bool keep_dims) {
   const Plan plan(op, x, {axis}, keep_dims);
-  require(plan.count > 0 || plan.squeezed.numel() == 0, op, "axis {} of shape {} is empty.", axis, x.shape());
+  require(plan.count > 0 || plan.squeezed.numel() == 0, op, "axis {} of shape {} is empty. Leave empty tensors out.",
+          axis, x.shape());
   Tensor result = Tensor::empty(plan.result, DType::int64, x.device());
   dispatch(op, x.device(), [&] {
     visit_number(op, x.dtype(), [&](auto tag) {

@@ -51,8 +51,9 @@ struct SliceNode final : Node {
 Tensor strided_slice(const Tensor& x, const Shape& size, const Shape& start, const Shape& step) {
   std::int64_t offset = x.body().offset;
   Shape strides = x.strides();
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    if (size[axis] > 0) offset += start[axis] * x.strides()[axis];
+  const bool is_empty = size.numel() == 0;  // nothing is read, and an empty storage has no place to point to
+  for (int axis = 0; axis < x.rank() && !is_empty; ++axis) {
+    offset += start[axis] * x.strides()[axis];
     strides[axis] *= step[axis];
   }
   return record<SliceNode>(Tensor::window(x, size, strides, offset), {&x}, start, step);
@@ -89,16 +90,17 @@ std::optional<Shape> strides_after_reshape(const Tensor& x, const Shape& shape) 
 Tensor reshape(const Tensor& x, const Shape& requested) {
   Shape shape = requested;
   int open = -1;
-  std::int64_t known = 1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (shape[axis] != -1) {
-      known *= shape[axis];
-      continue;
-    }
+    if (shape[axis] != -1) continue;
     require(open < 0, "reshape", "{} leaves two lengths open. Only one may be -1.", requested);
     open = axis;
   }
-  if (open >= 0 && known != 0) shape[open] = x.numel() / known;
+  if (open >= 0) {
+    const std::int64_t known = checked_numel("reshape", shape.without_axis(open));
+    require(known != 0, "reshape", "{} leaves a length open that any number would fill, for shape {}. Name it.",
+            requested, x.shape());
+    shape[open] = x.numel() / known;
+  }
   require(checked_numel("reshape", shape) == x.numel(), "reshape",
           "shape {} has {} elements, they do not fill {}. Lengths must multiply to the same number.", x.shape(),
           x.numel(), requested);
@@ -211,14 +213,15 @@ Tensor slice(const Tensor& x, int axis, const Range& range) {
 Tensor narrow(const Tensor& x, int axis, std::int64_t start, std::int64_t length) {
   const std::int64_t available = x.size(axis);
   require(start >= 0 && length >= 0 && length <= available && start <= available - length, "narrow",
-          "{} positions from {} do not lie in axis {} of shape {}.", length, start, axis, x.shape());
+          "{} positions from {} do not lie in axis {} of shape {}. It has {}.", length, start, axis, x.shape(),
+          available);
   return slice(x, axis, {.start = start, .stop = start + length});
 }
 
 Tensor select(const Tensor& x, int axis, std::int64_t position) {
   const std::int64_t length = x.size(axis);
-  require(position >= -length && position < length, "select", "position {} is outside axis {} of shape {}.", position,
-          axis, x.shape());
+  require(position >= -length && position < length, "select",
+          "position {} is outside axis {} of shape {}. Use -{} to {}.", position, axis, x.shape(), length, length - 1);
   return squeeze(narrow(x, axis, position < 0 ? position + length : position, 1), axis);
 }
 

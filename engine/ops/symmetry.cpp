@@ -125,21 +125,21 @@ struct Rotation {
 
 void require_points(std::string_view op, const Tensor& x, const groups::Action& action) {
   require(x.rank() >= 1 && x.size(-1) == action.points(), op,
-          "x {} must have the {} points of the action of {} on its last axis. Reshape it.", x.shape().to_string(),
-          action.points(), action.group().name());
+          "x {} must have the {} points of the action of {} on its last axis. Reshape it.", x.shape(), action.points(),
+          action.group().name());
 }
 
 void require_weights(std::string_view op, const Tensor& w, const groups::Action& out, const groups::Action& in) {
   require(w.rank() == 2 && w.size(0) == out.points() && w.size(1) == in.points(), op,
           "w must be [out, in] = [{}, {}], the points of the two actions, got {}.", out.points(), in.points(),
-          w.shape().to_string());
+          w.shape());
   require(out.group().has_same_table(in.group()), op,
           "the actions are of different groups, {} of order {} and {} of order {}. Both must be of one group.",
           out.group().name(), out.group().order(), in.group().name(), in.group().order());
 }
 
 void require_lattice(std::string_view op, const Tensor& x, const groups::LatticeGroup& group, int element, int rank) {
-  require(x.rank() >= rank, op, "x must have at least {} axes, got {}. Reshape it.", rank, x.shape().to_string());
+  require(x.rank() >= rank, op, "x must have at least {} axes, got {}. Reshape it.", rank, x.shape());
   group.group.require_element(op, element);
 }
 
@@ -166,7 +166,7 @@ Tensor act_on_image(const Tensor& x, const groups::LatticeGroup& group, int elem
 Tensor act_on_regular(const Tensor& x, const groups::LatticeGroup& group, int element) {
   require_lattice("act_on_regular", x, group, element, 3);
   require(x.size(-3) == group.order(), "act_on_regular", "x must be [..., |G|, H, W] with |G| = {}, got {}.",
-          group.order(), x.shape().to_string());
+          group.order(), x.shape());
   std::vector<std::int64_t> source;
   const int inverse = group.group.inverse(element);
   for (int t = 0; t < group.order(); ++t) source.push_back(group.group.product(inverse, t));
@@ -201,7 +201,7 @@ Tensor equivariance_penalty(const Tensor& w, const groups::Action& out, const gr
 
 Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
   constexpr std::string_view op = "rotate_bilinear";
-  require(x.rank() == 4, op, "x must be [N, C, H, W], got {}. Reshape it.", x.shape().to_string());
+  require(x.rank() == 4, op, "x must be [N, C, H, W], got {}. Reshape it.", x.shape());
   require(angles.defined() && angles.shape() == Shape{x.size(0)}, op, "the angles must be [{}], one per image, got {}.",
           x.size(0), angles.defined() ? angles.shape().to_string() : "an undefined tensor");
   require(angles.device() == x.device(), op, "x is on {}, the angles on {}. Move them to one device.", name(x.device()),

@@ -73,7 +73,8 @@ void run_command_line(int argument_count, const char* const* arguments, const st
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();
     std::ranges::replace(text, '\n', ' ');
-    throw UsageError(fmt::format("[orbitgrad] {}. See orbitgrad --help.", text));
+    const std::string command = called_command(app);
+    throw UsageError(fmt::format("[{}] {}. See {} --help.", command, text, command));
   }
   if (app.get_subcommands().empty()) check_all_words_used(app);
 }

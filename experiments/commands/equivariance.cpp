@@ -12,13 +12,14 @@ namespace orbitgrad::experiments {
 namespace {
 
 struct Options {
-  std::string run, implementation = "orbit_gather";
+  std::string run, data, implementation = "orbit_gather";
   std::int64_t images = 16;
 };
 
 void measure(const Options& options) {
   check_choice("equivariance", "implementation", options.implementation, {"auto", "expanded", "orbit_gather"});
   TrainedModel trained = load_run(options.run, options.implementation);
+  if (!options.data.empty()) trained.options.digits.data = options.data;
   const Tensor x = digits_to_check(trained.options, options.images);
   const auto layers = check_layers(*trained.network, x, trained.group);
   fmt::print("{} on {} test digits under {}, group convolutions by {}\n\n", trained.options.model, x.size(0),
@@ -44,6 +45,7 @@ void measure(const Options& options) {
 Action equivariance_command(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("RUN", options->run, "Folder of the run")->required();
+  app.add_option("--data", options->data, "Folder of MNIST, if it is not where it was");
   app.add_option("--images", options->images, "Test digits to measure on")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();

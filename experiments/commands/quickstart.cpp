@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "experiments/commands/commands.hpp"
+#include "experiments/commands/usage.hpp"
 #include "experiments/table.hpp"
 
 namespace orbitgrad::experiments {
@@ -34,9 +35,7 @@ Action quickstart_command(CLI::App& app) {
   app.add_option("--epochs", options->epochs, "Passes over the training digits")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--seed", options->seed, "Seed of digits and training")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  app.add_option("--seed", options->seed, "Seed of digits and training")->check(problem_of_seed)->capture_default_str();
   app.add_option("--out", options->out, "Folder of the runs")->capture_default_str();
   add_threads_option(app);
   return [options] { compare(*options); };

@@ -41,6 +41,7 @@ void train(CommandOptions options) {
   check_choice(op, "schedule", run.training.schedule, nn::schedule_names());
   check_choice(op, "implementation", run.implementation, {"auto", "expanded", "orbit_gather"});
   check_choice(op, "device", options.device, {"cpu", "cuda", "sim"});
+  check_folder_name(op, run.name);
   parse_device(options.device);
   run.training.rotate = options.augment == "rotate";
   if (!run.digits.data.empty()) run.digits.data = std::filesystem::absolute(run.digits.data);
@@ -55,19 +56,21 @@ Action install(CLI::App& app) {
     return app.add_option(name, target, description)->capture_default_str();
   };
   add("--model", run.model, "z2cnn, p4cnn, p4cnn_rp or p4mcnn");
-  app.add_option("--data", run.digits.data, "Folder of MNIST (default: generated digits)");
+  // An empty name, as of a shell variable that is not set, must not mean the generated digits.
+  app.add_option("--data", run.digits.data, "Folder of MNIST (default: generated digits)")
+      ->check([](const std::string& folder) { return folder.empty() ? "the name of the folder is empty" : ""; });
   add("--protocol", run.digits.protocol, "12k: training digits are turned; upright: only the test digits are");
   app.add_option("--train-count", run.digits.train_count, "Training digits (default: 12,000; all of MNIST if upright)")
       ->check(CLI::Range(1, 10000000));
   app.add_option("--test-count", run.digits.test_count, "Test digits (default: 50,000 of MNIST by 12k, else 10,000)")
       ->check(CLI::Range(1, 10000000));
-  add("--data-seed", run.digits.seed, "Seed of the digits: drawing, splitting, turning")->check(CLI::NonNegativeNumber);
+  add("--data-seed", run.digits.seed, "Seed of the digits: drawing, splitting, turning")->check(problem_of_seed);
   add("--epochs", run.training.epochs, "Passes over the training digits")->check(CLI::Range(1, 1000000));
   add("--batch", run.training.batch_size, "Digits per step")->check(CLI::Range(1, 1000000));
-  add("--lr", run.training.learning_rate, "Learning rate of Adam")->check(CLI::PositiveNumber);
+  add("--lr", run.training.learning_rate, "Learning rate of Adam")->check(problem_of_positive_number);
   add("--schedule", run.training.schedule, "Learning rate: constant, step, cosine or one_cycle");
   add("--augment", options->augment, "none, or rotate: a new random angle for every digit and epoch");
-  add("--seed", run.training.seed, "Seed of weights, order, augmentation and dropout")->check(CLI::NonNegativeNumber);
+  add("--seed", run.training.seed, "Seed of weights, order, augmentation and dropout")->check(problem_of_seed);
   add("--implementation", run.implementation, "Group convolution: auto, expanded or orbit_gather");
   add("--evaluate-every", run.training.evaluate_epochs, "Epochs between evaluations; 0: at the end only")
       ->check(CLI::Range(0, 1000000));

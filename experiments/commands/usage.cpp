@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
 
 #include "nn/nearest_name.hpp"
 
@@ -22,7 +25,36 @@ const CLI::App& deepest(const CLI::App& app) {
   return called.empty() ? app : deepest(*called.front());
 }
 
+/// Whether all of the text is a number of this type.
+template <class T>
+bool parses(const std::string& text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
+
+std::string called_command(const CLI::App& app) { return full_name(deepest(app)); }
+
+std::string problem_of_seed(const std::string& text) {
+  std::int64_t value = -1;
+  return parses(text, value) && value >= 0
+             ? ""
+             : fmt::format("'{}' is no whole number from 0 to {}", text, std::numeric_limits<std::int64_t>::max());
+}
+
+std::string problem_of_positive_number(const std::string& text) {
+  double value = 0;
+  return parses(text, value) && std::isfinite(value) && value > 0
+             ? ""
+             : fmt::format("'{}' is no positive number, like 0.001", text);
+}
+
+void check_folder_name(std::string_view op, std::string_view name) {
+  if (name != "." && name != ".." && name.find('/') == name.npos) return;
+  throw UsageError(fmt::format(
+      "[{}] '{}' is a path, --name takes the name of a folder. Give the path before it with --out.", op, name));
+}
 
 void check_choice(std::string_view op, std::string_view what, std::string_view name,
                   const std::vector<std::string>& names) {

@@ -23,6 +23,16 @@ class UsageError : public Error {
 void check_choice(std::string_view op, std::string_view what, std::string_view name,
                   const std::vector<std::string>& names);
 
+/// "orbitgrad train rotmnist": the command that the words led to so far.
+std::string called_command(const CLI::App& app);
+
+/// What is wrong with the text of an option, or nothing: for CLI::Option::check.
+std::string problem_of_seed(const std::string& text);             // a whole number that config.json can hold
+std::string problem_of_positive_number(const std::string& text);  // and finite
+
+/// UsageError unless the name is that of one folder, without a path. Empty: the default, which is right.
+void check_folder_name(std::string_view op, std::string_view name);
+
 /// UsageError for the first word that no option or command of `app` took, with the nearest name; else nothing.
 void check_all_words_used(const CLI::App& app);
 

@@ -1,8 +1,8 @@
 // Reductions over some axes of a strided view: y[kept] = reduce over the reduced axes of x[kept, reduced].
 // The caller gives x with its kept axes first; y is dense in the order of the kept axes.
-// Sums of floating numbers accumulate in double in an order fixed by the shape alone, so the bits depend neither on the
-// number of threads nor on chance. Maximum and minimum pass NaN on; the arg versions return the first winner's position
-// in row-major order of the reduced axes.
+// Sums of floating numbers accumulate in double in an order fixed by the sizes and strides, so the bits depend neither
+// on the number of threads nor on chance; another memory layout of the same values may round differently. Maximum and
+// minimum pass NaN on; the arg versions return the first winner's position in row-major order of the reduced axes.
 #pragma once
 
 #include <cstdint>

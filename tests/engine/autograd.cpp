@@ -61,6 +61,14 @@ TEST(Autograd, BackwardTwiceIsAnError) {
   EXPECT_EQ(a.grad().item(), 18);
 }
 
+TEST(Autograd, AGradientFreesOnlyWhatItRan) {
+  const Tensor a = leaf(2), b = leaf(3);
+  const Tensor u = a * a, v = b * b;
+  EXPECT_EQ(grad({u + v}, {a})[0].item(), 4);
+  EXPECT_EQ(grad({v}, {b})[0].item(), 6);
+  EXPECT_ERROR(grad({u}, {a}), "retain_graph");
+}
+
 TEST(Autograd, AStaleValueIsAnError) {
   Tensor a = leaf(3);
   const Tensor y = a * a;

@@ -1,6 +1,8 @@
 // Plain convolution: values against the formula, derivatives, circular padding, errors.
 #include "engine/ops/convolution.hpp"
 
+#include <limits>
+
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
 
@@ -118,6 +120,11 @@ TEST(Convolution, Errors) {
   EXPECT_ERROR(conv2d(x, w, {}, {.groups = 0}), "groups must be at least 1");
   EXPECT_ERROR(conv2d(x, w, {}, {.dilation = 3}), "the kernel covers 7 x 7 pixels");
   EXPECT_ERROR(conv2d(x, ones({4, 3, 0, 3})), "at least one tap");
+  // Products with these would wrap around and pass for a kernel of one tap, or for a negative padding.
+  constexpr std::int64_t huge = std::int64_t{1} << 62, most = std::numeric_limits<std::int64_t>::max();
+  EXPECT_ERROR(conv2d(x, ones({4, 3, 5, 5}), {}, {.dilation = huge}), "stride, padding and dilation are at most");
+  EXPECT_ERROR(conv2d(x, w, {}, {.padding = most}), "stride, padding and dilation are at most");
+  EXPECT_ERROR(conv2d(x, w, {}, {.stride = most}), "stride, padding and dilation are at most");
 }
 
 }  // namespace

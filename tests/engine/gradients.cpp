@@ -44,6 +44,24 @@ TEST(Gradients, ElementaryFunctions) {
               unary("softplus", softplus), unary("negate", negate), unary("absolute", absolute)});
 }
 
+TEST(Gradients, SoftplusIsSmoothAtZero) {
+  Tensor x = zeros({2}, DType::float64);
+  expect_all({{"softplus", [](const Inputs& in) { return softplus(in[0]); }, {x.set_requires_grad()}}});
+  EXPECT_EQ(grad({sum(softplus(x))}, {x})[0].to_vector<double>(), (std::vector<double>{0.5, 0.5}));
+}
+
+TEST(Gradients, PowersWithExponentZero) {
+  // d/db db^e/de at e = 0 is 1/b, although b^0 is constant in b.
+  Tensor exponent = zeros({3}, DType::float64);
+  expect_all({{"power",
+               [](const Inputs& x) { return power(x[0], x[1]); },
+               {smooth_input({2, 1}, 1, true), exponent.set_requires_grad()}}});
+  Tensor x = zeros({1}, DType::float64);
+  const auto first = grad({sum(power(x.set_requires_grad(), zeros({1}, DType::float64)))}, {x}, {.create_graph = true});
+  EXPECT_EQ(first[0].item(), 0);
+  EXPECT_EQ(grad({sum(first[0])}, {x})[0].item(), 0);
+}
+
 GradientCase binary(const std::string& name, Tensor (*f)(const Tensor&, const Tensor&), const Shape& a, const Shape& b,
                     bool positive = false) {
   return {name + " " + a.to_string() + b.to_string(),

@@ -202,6 +202,8 @@ TEST(GroupConvolution, Errors) {
   EXPECT_ERROR(group_conv2d(x, w, {}, p4m, {.stride = 0}), "the stride must be at least 1");
   EXPECT_ERROR(group_conv2d(x, w, {}, p4m, {.padding = -2}), "the padding must not be negative, got -2");
   EXPECT_ERROR(group_conv2d(x, w, {}, p4m, {.dilation = 4}), "the kernel covers 9 x 9 pixels");
+  EXPECT_ERROR(group_conv2d(x, ones({4, 3, 8, 5, 5}), {}, p4m, {.dilation = std::int64_t{1} << 62}),
+               "stride, padding and dilation are at most");
   EXPECT_ERROR(group_conv2d(x, w, {}, p4m, {.implementation = "fastest"}),
                "there is no implementation 'fastest'. Choose one of expanded, orbit_gather");
   const LatticeGroup shear = groups::lattice_group_from_matrices("p3", {{1, 0, 0, 1}, {0, -1, 1, -1}, {-1, 1, -1, 0}});

@@ -141,6 +141,11 @@ TEST(Pooling, Errors) {
     EXPECT_ERROR(pool(x, {.padding = -1}), "the padding must be between 0 and half the kernel 2, got -1");
     EXPECT_ERROR(pool(x, {.kernel = 3, .padding = 2}), "half the kernel 3, got 2");
     EXPECT_ERROR(pool(x, {.kernel = 5}), "the kernel 5 is larger than the padded image 5 x 4");
+    constexpr std::int64_t huge = std::int64_t{1} << 62, most = std::numeric_limits<std::int64_t>::max();
+    EXPECT_ERROR(pool(x, {.kernel = huge, .padding = huge / 2}), "kernel and stride are at most");
+    EXPECT_ERROR(pool(x, {.kernel = most, .padding = huge}), "kernel and stride are at most");
+    EXPECT_ERROR(pool(x, {.kernel = 4, .stride = most, .padding = 2}), "kernel and stride are at most");
+    EXPECT_ERROR(pool(ones({1, 1, 0, 4}), {.padding = 1}), "no pixels to pool");
     EXPECT_ERROR(pool(x.to(DType::int64), {}), "takes float32 or float64, got int64");
   }
   for (Tensor (*pool)(const Tensor&) : {group_max_pool, group_mean_pool}) {

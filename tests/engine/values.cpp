@@ -14,6 +14,7 @@
 #include "engine/ops/matmul.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/update.hpp"
 #include "kernels/parallel.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/gradient_cases.hpp"
@@ -152,6 +153,42 @@ TEST(Values, ShapesThatDoNotFitAreErrors) {
   EXPECT_ERROR(x.data<double>(), "float64 was asked");
   EXPECT_ERROR(broadcast_to(x, {3, 3}), "broadcast");
   EXPECT_ERROR((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), "at most");
+  EXPECT_ERROR(reshape(zeros({0, 3}), {0, -1}), "any number would fill");
+  EXPECT_ERROR(reshape(x, {-2, -1}), "negative");
+  EXPECT_ERROR(sum(zeros({}), {-1}), "scalar");
+}
+
+TEST(Values, SizesThatOverflowAreErrors) {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max(), long_axis = std::int64_t{1} << 32;
+  const Tensor x = counting({3});
+  EXPECT_ERROR(reshape(x, {long_axis, long_axis, -1}), "64-bit");
+  for (const PadMode mode : {PadMode::zero, PadMode::circular}) {
+    EXPECT_ERROR(pad(x, {{most, most}}, mode), "more than any memory holds");
+    EXPECT_ERROR(pad(x, {{1, most}}, mode), "more than any memory holds");
+  }
+  EXPECT_ERROR(pad(x, {{0, long_axis}}, PadMode::circular), "repeats axis 0");
+  const Tensor empty = zeros({long_axis, long_axis, 0});
+  EXPECT_EQ(empty.numel(), 0);
+  EXPECT_EQ(slice(empty, 0, {.start = 5}).numel(), 0);
+  EXPECT_EQ(empty.to_string(), "[]\nfloat32 [4294967296, 4294967296, 0]");
+}
+
+TEST(Values, NumbersThatAnIntegerCannotHoldAreErrors) {
+  const Tensor x = from_vector<std::int64_t>({1, 2}), y = x.to(DType::int32);
+  EXPECT_EQ((x * 3.0).to_vector<std::int64_t>(), (std::vector<std::int64_t>{3, 6}));
+  EXPECT_EQ((full({1}, -2147483648.0, DType::int32) + 2.0).to_vector<std::int32_t>(),
+            (std::vector<std::int32_t>{-2147483646}));
+  EXPECT_ERROR(x * 0.5, "0.5 is not a number of int64");
+  EXPECT_ERROR(x + 9223372036854775808.0, "is not a number of int64");
+  EXPECT_ERROR(y + 2147483648.0, "is not a number of int32");
+  EXPECT_ERROR(full({1}, nan_value, DType::int32), "is not a number of int32");
+}
+
+TEST(Values, AssigningAViewOfTheTargetReadsBeforeItWrites) {
+  Tensor x = counting({100});
+  const auto expected = slice(x, 0, {.step = -1}).to_vector<float>();
+  assign(x, slice(x, 0, {.step = -1}));
+  EXPECT_EQ(x.to_vector<float>(), expected);
 }
 
 TEST(Values, SlicesFollowPython) {

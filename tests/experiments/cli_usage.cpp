@@ -31,15 +31,23 @@ TEST(CliUsage, UnknownWordsGetTheNearestName) {
 TEST(CliUsage, MissingAndUnexpectedWords) {
   expect_usage_error({}, "Give one of: quickstart, train, eval, equivariance, list, devices");
   expect_usage_error({"train"}, "Give one of: rotmnist");
-  expect_usage_error({"eval"}, "RUN is required");
+  expect_usage_error({"eval"}, "[orbitgrad eval] RUN is required. See orbitgrad eval --help.");
   expect_usage_error({"devices", "more"}, "'more' is not expected here");
   expect_usage_error({"train", "rotmnist", "more"}, "'more' is not expected here");
   expect_usage_error({"train", "rotmnist", "--epochs"}, "--epochs");
   expect_usage_error({"train", "rotmnist", "--epochs", "few"}, "--epochs: Value few");
   expect_usage_error({"train", "rotmnist", "--epochs", "0"}, "--epochs: Value 0 not in range");
   expect_usage_error({"train", "rotmnist", "--batch", "-3"}, "--batch: Value -3 not in range");
-  expect_usage_error({"train", "rotmnist", "--lr", "-1"}, "--lr");
-  expect_usage_error({"train", "rotmnist", "--seed", "-1"}, "--seed");
+  for (const char* text : {"-1", "0", "nan", "inf", "1e400", "1e-3x", ""})
+    expect_usage_error({"train", "rotmnist", "--lr", text},
+                       fmt::format("--lr: '{}' is no positive number, like 0.001", text));
+  for (const char* text : {"-1", "1.5", "9223372036854775808", "1e3", ""})
+    for (const char* option : {"--seed", "--data-seed"})
+      expect_usage_error({"train", "rotmnist", option, text}, fmt::format("{}: '{}' is no whole number", option, text));
+  expect_usage_error({"quickstart", "--seed", "-1"}, "--seed: '-1' is no whole number");
+  expect_usage_error({"train", "rotmnist", "--data", ""}, "--data: the name of the folder is empty");
+  for (const char* name : {"../run", "a/b", "/run", ".", ".."})
+    expect_usage_error({"train", "rotmnist", "--name", name}, "--name takes the name of a folder");
   expect_usage_error({"train", "rotmnist", "--threads", "0"}, "--threads: Value 0 not in range");
 }
 
@@ -70,7 +78,10 @@ TEST(CliUsage, FailuresHaveExitCodeOne) {
     expect_contains(result.error, part);
   };
   expect_failure({"eval", none}, "none: this is not the folder of a run");
+  expect_failure({"eval", std::string(5000, 'a')}, "this is not the folder of a run");
+  expect_failure(tiny_run(folder.path(), {"--name", std::string(300, 'a')}), "cannot make this folder");
   expect_failure({"equivariance", folder.path()}, "has no config.json");
+  expect_failure({"equivariance", folder.path(), "--data", none}, "has no config.json");
   expect_failure(tiny_run(folder.path(), {"--data", none}), "MNIST");
   expect_failure(tiny_run(folder.path(), {"--device", "cuda"}), "cuda cannot be used");
   write_file_atomically(none, "a file is in the way");

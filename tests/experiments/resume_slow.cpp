@@ -105,6 +105,7 @@ TEST(Program, TrainsEvaluatesAndMeasures) {
   expect_success(measured);
   expect_contains(measured.out, "0 of 40");
   expect_contains(measured.out, "conv1");
+  expect_contains(run_program({"equivariance", run}).out, "on 8 test digits");  // the run has no more
 }
 
 TEST(Program, ACheckpointOfAnotherModelIsAnError) {
@@ -139,8 +140,14 @@ TEST(Program, ALossThatIsNoNumberIsAnErrorWithARemedy) {
       tiny_run(folder.path(), {"--lr", "1e30", "--epochs", "5", "--checkpoint-every", "1", "--model", "z2cnn"}));
   EXPECT_EQ(result.code, 1);
   expect_contains(result.error, "at step ");
-  expect_contains(result.error, "Lower --lr. The checkpoint of step ");
+  expect_contains(result.error, "Lower --lr, under another --name. The checkpoint of step ");
   EXPECT_NO_THROW(load_safetensors(checkpoint_file(folder.path() / "run")));
+
+  // The step that explodes is the last one: nothing computes another loss.
+  const auto last = run_program(tiny_run(folder.path() / "last", {"--lr", "1e30", "--batch", "32"}));
+  EXPECT_EQ(last.code, 1);
+  expect_contains(last.error, "[train] 'norm");
+  expect_contains(last.error, "is not finite after step 1. Lower --lr, under another --name. The checkpoint of step 1");
 }
 
 TEST(Program, QuickstartEndsWithItsTable) {

@@ -85,6 +85,29 @@ TEST(RunFolder, AnotherProcessOrAnotherFolderIsRefused) {
   expect_contains(error_of([&] { RunDirectory(folder.path(), settings); }), "holds no run");
 }
 
+// Neither a name that looks like one of ours nor a refusal costs anybody a file.
+TEST(RunFolder, FilesOfOthersAreLeftAlone) {
+  const std::vector<std::vector<std::string>> contents{
+      {"config.json"}, {"metrics.jsonl"}, {"letter.unfinished-1", "letter"}, {"config.json", "model.safetensors"}};
+  for (const auto& names : contents) {
+    const TemporaryFolder folder;
+    for (const auto& name : names) write_file_atomically(folder.path() / name, "mine");
+    expect_contains(error_of([&] { RunDirectory(folder.path(), settings); }), "holds no run");
+    for (const auto& name : names) EXPECT_EQ(read_file(folder.path() / name), "mine") << name;
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / ".lock"));
+  }
+}
+
+TEST(RunFolder, AProcessKilledBeforeItsFirstCheckpointLeavesNothingInTheWay) {
+  const TemporaryFolder folder;
+  for (const char* name : {".lock", "config.json.unfinished-1-0", "checkpoint.safetensors.unfinished-1-1"})
+    write_file_atomically(folder.path() / name, "");
+  const RunDirectory run(folder.path(), settings);
+  EXPECT_EQ(read_settings(folder.path()), settings);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "config.json.unfinished-1-0"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "checkpoint.safetensors.unfinished-1-1"));
+}
+
 TEST(RunFolder, ACheckpointCutsTheMetricsBehindIt) {
   const TemporaryFolder folder;
   {

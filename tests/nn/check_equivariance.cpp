@@ -93,6 +93,12 @@ TEST(CheckEquivariance, RefusesWhatCannotBeCompared) {
         check_equivariance(broken, ones({1, 1, 3, 3}), p4, Representation::planar, Representation::planar);
       },
       {"not finite"});
+  const auto same = [](const Tensor& x) { return x; };
+  expect_error(
+      [&] {
+        check_equivariance(same, ones({0, 1, 3, 3}), p4, Representation::planar, Representation::planar);
+      },
+      {"[0, 1, 3, 3]", "no values"});
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Batches as pure functions of (key, epoch, index): every sample once, in any order, with its own augmentation.
 #include "nn/data_loader.hpp"
 
+#include <limits>
 #include <numbers>
 #include <set>
 
@@ -83,6 +84,15 @@ TEST(DataLoader, GivesEachSampleItsOwnKey) {
     for (std::int64_t i = 0; i < epoch.batch_count(); ++i) epoch.batch(i);
   }
   EXPECT_EQ(seen.size(), 100u);
+}
+
+TEST(DataLoader, NoSamplesAndTheLargestBatch) {
+  const auto none = loader_of(0, {.batch_size = 5});
+  EXPECT_EQ(none.batch_count(), 0);
+  EXPECT_EQ(none.epoch(1).batch_count(), 0);
+  const auto whole = loader_of(3, {.batch_size = std::numeric_limits<std::int64_t>::max()});
+  EXPECT_EQ(whole.batch_count(), 1);
+  EXPECT_EQ(whole.epoch(1).batch(0).indices.size(0), 3);
 }
 
 TEST(DataLoader, RefusesWhatDoesNotFit) {

@@ -56,6 +56,8 @@ TEST(Accuracy, CountsRowsWhoseFirstMaximumIsTheLabel) {
   const Tensor logits = from_vector<float>({1, 2, 0, 5, 5, 1, 0, 0, 9}, {3, 3});
   EXPECT_EQ(count_correct(logits, from_vector<std::int64_t>({1, 0, 1})), 2);
   EXPECT_NEAR(accuracy(logits, from_vector<std::int64_t>({1, 0, 1})), 2.0 / 3, 1e-15);
+  EXPECT_EQ(count_correct(zeros({0, 3}), zeros({0}, DType::int64)), 0);
+  expect_error([] { accuracy(zeros({0, 3}), zeros({0}, DType::int64)); }, {"[accuracy]", "no samples", "[0]"});
 }
 
 }  // namespace

@@ -140,6 +140,10 @@ TEST(Optimizer, StateResumesBitForBit) {
   expect_resumes_bit_for_bit<AdamW>(AdamOptions{.weight_decay = 0.1});
 }
 
+TEST(Optimizer, NamesOfParametersAreUsedOnce) {
+  expect_error([] { Adam({parameter("p", {1}), parameter("p", {2})}); }, {"[optimizer]", "called \"p\""});
+}
+
 TEST(Optimizer, LoadingIsStrict) {
   const NamedTensor p = parameter("p", {1, -2});
   Adam adam({p});

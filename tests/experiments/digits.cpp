@@ -1,0 +1,63 @@
+// The digits of the experiment: which data a seed and the counts stand for, and what is refused.
+#include "experiments/digits.hpp"
+
+#include <limits>
+
+#include "experiments/datasets/idx.hpp"
+#include "tests/experiments/datasets_support.hpp"
+
+namespace orbitgrad::experiments {
+namespace {
+
+TEST(Digits, TestDigitsDoNotDependOnTheNumberOfTrainingDigits) {
+  const auto few = load_digits({.train_count = 3, .test_count = 4}),
+             more = load_digits({.train_count = 5, .test_count = 4});
+  EXPECT_EQ(few.test_upright.pixels, more.test_upright.pixels);
+  EXPECT_EQ(few.test_rotated.pixels, more.test_rotated.pixels);
+  EXPECT_EQ(few.test_upright.labels, few.test_rotated.labels);
+  EXPECT_NE(few.test_upright.pixels, few.test_rotated.pixels);
+  EXPECT_NE(fingerprint(few), fingerprint(more));
+  EXPECT_NE(fingerprint(few), fingerprint(load_digits({.train_count = 3, .test_count = 4, .seed = 1})));
+}
+
+/// Four small files in the form of MNIST: image i is of one brightness, its label i modulo 10.
+void write_small_mnist(const std::filesystem::path& folder) {
+  for (const auto& [part, count, first] : {std::tuple{"train", 20, 0}, std::tuple{"t10k", 10, 20}}) {
+    IdxArray images{{count, 28, 28}, {}}, labels{{count}, {}};
+    for (int i = first; i < first + count; ++i) {
+      images.values.insert(images.values.end(), 784, static_cast<std::uint8_t>(5 * i + 7));
+      labels.values.push_back(static_cast<std::uint8_t>(i % 10));
+    }
+    write_idx(folder / fmt::format("{}-images-idx3-ubyte", part), images, IdxCompression::none);
+    write_idx(folder / fmt::format("{}-labels-idx1-ubyte", part), labels, IdxCompression::none);
+  }
+}
+
+TEST(Digits, BothTestSetsOfMnistHoldTheSameDigits) {
+  const TemporaryFolder folder;
+  write_small_mnist(folder.path());
+  for (const std::string& protocol : digit_protocols()) {
+    const Digits digits =
+        load_digits({.data = folder.path(), .protocol = protocol, .train_count = 12, .test_count = 9});
+    EXPECT_EQ(digits.train.count, 12);
+    ASSERT_EQ(digits.test_upright.count, 9);
+    EXPECT_EQ(digits.test_upright.labels, digits.test_rotated.labels) << protocol;
+    for (std::int64_t i = 0; i < 9; ++i)  // the middle of an even image keeps its brightness when it is turned
+      EXPECT_NEAR(digits.test_upright.image(i)[14 * 28 + 14], digits.test_rotated.image(i)[14 * 28 + 14], 1e-6) << i;
+    EXPECT_NE(digits.test_upright.pixels, digits.test_rotated.pixels) << protocol;
+  }
+}
+
+TEST(Digits, CountsAndProtocolsAreChecked) {
+  for (const std::int64_t count :
+       {std::int64_t{-1}, std::int64_t{10'000'001}, std::numeric_limits<std::int64_t>::max()}) {
+    expect_contains(error_of([&] { load_digits({.train_count = count, .test_count = 1}); }),
+                    fmt::format("{} training", count));
+    expect_contains(error_of([&] { load_digits({.train_count = 1, .test_count = count}); }),
+                    fmt::format("{} test", count));
+  }
+  expect_contains(error_of([] { load_digits({.protocol = "uprigth"}); }), "Did you mean \"upright\"?");
+}
+
+}  // namespace
+}  // namespace orbitgrad::experiments
