@@ -1,4 +1,5 @@
-// Time spent inside kernels, measured where they are dispatched: what is left of a training step is the engine's own cost.
+// Time spent inside kernels, measured where they are dispatched: what is left of a training step is the engine's own
+// cost.
 #pragma once
 
 #include <chrono>
@@ -18,16 +19,23 @@ class KernelClock {
   /// Runs the kernel, timed if a clock is running. Nested calls count once.
   template <class Kernel>
   static void run(Kernel&& kernel) {
-    KernelClock* clock = running_;
-    if (clock == nullptr) return kernel();
-    running_ = nullptr;
-    const auto start = std::chrono::steady_clock::now();
+    if (running_ == nullptr) return kernel();
+    const Lap lap;
     kernel();
-    clock->seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    running_ = clock;
   }
 
  private:
+  /// Stops the clock from seeing nested kernels, and adds the time when the kernel returns or throws.
+  struct Lap {
+    Lap() { running_ = nullptr; }
+    ~Lap() {
+      clock->seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      running_ = clock;
+    }
+    KernelClock* clock = running_;
+    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  };
+
   static inline thread_local KernelClock* running_ = nullptr;
   double seconds_ = 0;
 };

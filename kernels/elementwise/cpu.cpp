@@ -70,10 +70,10 @@ void copy(View<const From> in, View<To> out) {
 #define FOR_NUMBERS(Apply, Formula) \
   FOR_FLOATS(Apply, Formula)        \
   Apply(Formula, std::int64_t, std::int64_t) Apply(Formula, std::int32_t, std::int32_t)
-#define FOR_COMPARISON(Formula)                                                                         \
-  BINARY(Formula, float, bool)                                                                          \
-  BINARY(Formula, double, bool) BINARY(Formula, std::int64_t, bool) BINARY(Formula, std::int32_t, bool) \
-      BINARY(Formula, bool, bool)
+#define FOR_COMPARISON(Formula) \
+  BINARY(Formula, float, bool)  \
+  BINARY(Formula, double, bool) \
+  BINARY(Formula, std::int64_t, bool) BINARY(Formula, std::int32_t, bool) BINARY(Formula, bool, bool)
 #define COPY_FROM(From)                                                         \
   template void copy<From, float>(View<const From>, View<float>);               \
   template void copy<From, double>(View<const From>, View<double>);             \
