@@ -3,6 +3,7 @@
 // once. Figures are warm: buffers stay in cache where they fit. Results are compared before anything is timed.
 //
 //   build/bench/group_conv2d --benchmark_out=results.json --benchmark_out_format=json
+//   build/bench/group_conv2d --implementation=orbit_gather      (otherwise the automatic choice, which the label names)
 //
 // Counters: ms and opponent_ms (medians), ratio = opponent / ours (median of pairs) with its extremes, gflops = dense
 // arithmetic per second.
@@ -26,6 +27,8 @@ namespace {
 using kernels::GroupConv2dProblem;
 using Op = OnednnConvolution::Op;
 
+std::string forced_implementation;  // empty: the automatic choice
+
 std::vector<float> random_values(std::int64_t count, std::uint64_t key) {
   return normal({count}, RandomKey{key}).to_vector<float>();
 }
@@ -40,6 +43,7 @@ class Duel {
     problem_ = {.batch = batch, .in_fields = fields, .in_order = order, .in_height = size, .in_width = size};
     problem_.out_fields = fields, problem_.order = order, problem_.kernel = 3, problem_.padding = 1;
     problem_.matrices = matrices_.data(), problem_.filter_element = filter_element_.data();
+    problem_.implementation = forced_implementation;
     x_ = random_values(problem_.x_size(), 1);
     w_ = random_values(problem_.w_size(), 2);
     y_ = random_values(problem_.y_size(), 3);
@@ -144,6 +148,14 @@ int main(int argc, char** argv) {
                   ->UseManualTime()
                   ->Iterations(1)
                   ->Unit(benchmark::kMillisecond);
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i], flag = "--implementation=";
+    if (!argument.starts_with(flag)) continue;
+    orbitgrad::bench::forced_implementation = argument.substr(flag.size());
+    std::copy(argv + i + 1, argv + argc, argv + i);
+    --argc;
+    break;
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("opponent", "expanded filters (counted) + oneDNN direct convolution, all threads");

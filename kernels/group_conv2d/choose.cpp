@@ -5,10 +5,10 @@
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-// Thresholds from timings on an AVX-512 core, p4 and p4m, 3x3, 1 to 32 fields: orbit gather against expansion and
-// oneDNN's direct convolution. They look at the problem alone, never at the number of threads.
-constexpr std::int64_t many_columns = 2048;  // output positions from which oneDNN's blocked layouts repay their making
-constexpr std::int64_t few_products = 4;     // pairs of fields that leave oneDNN's vectors mostly empty
+// From timings on two AVX-512 cores, p4 and p4m, 3x3, 1 to 32 fields, 8x8 and 28x28 maps, batch 1 to 128
+// (docs/benchmarks.md): the orbit gather is the faster one, or within the noise of it, everywhere but in the two cases
+// below. They look at the problem alone, never at the number of threads.
+constexpr std::int64_t few_products = 4;  // pairs of fields that leave the gather's vectors mostly empty
 
 std::int64_t columns(const GroupConv2dProblem& problem) {
   return problem.batch * problem.out_height() * problem.out_width();
@@ -17,16 +17,11 @@ bool has_few_products(const GroupConv2dProblem& problem) {
   return problem.in_fields / problem.groups * (problem.out_fields / problem.groups) <= few_products;
 }
 
-bool dense_pays(const GroupConv2dProblem& problem) {
-  return columns(problem) > many_columns && !has_few_products(problem);
-}
-bool dense_pays_for_input_gradient(const GroupConv2dProblem& problem) {
-  return dense_pays(problem) || problem.stride > 1;  // the gather multiplies with the zeros between the strides
-}
+/// With a stride the gather multiplies with the zeros between the outputs.
+bool dense_pays_for_input_gradient(const GroupConv2dProblem& problem) { return problem.stride > 1; }
 bool dense_pays_for_filter_gradient(const GroupConv2dProblem& problem) {
   constexpr std::int64_t enough_columns = 512, enough_elements = 8;
-  if (has_few_products(problem)) return problem.order >= enough_elements && columns(problem) > enough_columns;
-  return columns(problem) > many_columns;
+  return has_few_products(problem) && problem.order >= enough_elements && columns(problem) > enough_columns;
 }
 
 /// The forced implementation if it supports the problem; else the dense form where it pays and oneDNN has the plain
@@ -44,7 +39,7 @@ const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, bool dense
 
 template <class T>
 const auto& pick_forward(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, dense_pays(problem));
+  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, false);
 }
 template <class T>
 const auto& pick_input_gradient(const GroupConv2dProblem& problem) {
