@@ -6,7 +6,7 @@ namespace orbitgrad::kernels::cpu {
 namespace {
 
 // From timings on two AVX-512 cores, p4 and p4m, 3x3, 1 to 32 fields, 8x8 and 28x28 maps, batch 1 to 128
-// (docs/benchmarks.md): the orbit gather is the faster one, or within the noise of it, everywhere but in the two cases
+// (docs/benchmarks.md): the orbit gather is the faster one, or near it, everywhere but in the two cases
 // below. They look at the problem alone, never at the number of threads.
 constexpr std::int64_t few_products = 4;  // pairs of fields that leave the gather's vectors mostly empty
 
