@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "kernels/gemm/micro_kernel.hpp"
+#include "kernels/group_conv2d/group_conv2d.hpp"
 
 namespace orbitgrad::kernels::cpu {
 
@@ -25,6 +27,35 @@ struct TileGeometry {
   std::int64_t columns() const { return batch * positions(); }
   bool is_shift() const { return stride == 1 && input_stride == 1; }
 };
+
+/// From x to y of the problem: what the forward and the filter gradient read.
+inline TileGeometry forward_geometry(const GroupConv2dProblem& problem) {
+  const std::int64_t in_plane = problem.in_height * problem.in_width;
+  const std::int64_t out_plane = problem.out_height() * problem.out_width();
+  return {.batch = problem.batch,
+          .height = problem.in_height,
+          .width = problem.in_width,
+          .out_height = problem.out_height(),
+          .out_width = problem.out_width(),
+          .kernel = problem.kernel,
+          .stride = problem.stride,
+          .input_stride = 1,
+          .padding = problem.padding,
+          .dilation = problem.dilation,
+          .in_image = problem.in_fields * problem.in_order * in_plane,
+          .out_image = problem.out_fields * problem.order * out_plane};
+}
+
+/// From dy to dx: what was the output is read, and the strides change sides.
+inline TileGeometry transposed_geometry(const GroupConv2dProblem& problem) {
+  TileGeometry geometry = forward_geometry(problem);
+  std::swap(geometry.height, geometry.out_height);
+  std::swap(geometry.width, geometry.out_width);
+  std::swap(geometry.stride, geometry.input_stride);
+  std::swap(geometry.in_image, geometry.out_image);
+  geometry.padding = problem.dilation * (problem.kernel - 1) - problem.padding;
+  return geometry;
+}
 
 /// Lanes of a tile that share one constant between memory and lane number: element of lane j is at data[offset + j].
 struct LaneRun {

@@ -178,18 +178,7 @@ void orbit_gather_forward(const GroupConv2dProblem& problem, const T* x, const T
   const std::int64_t out_plane = problem.out_height() * problem.out_width();
   for (std::int64_t group = 0; group < problem.groups; ++group) {
     GatheredProduct<T> product;
-    product.geometry = {problem.batch,
-                        problem.in_height,
-                        problem.in_width,
-                        problem.out_height(),
-                        problem.out_width(),
-                        problem.kernel,
-                        problem.stride,
-                        1,
-                        problem.padding,
-                        problem.dilation,
-                        problem.in_fields * problem.in_order * in_plane,
-                        problem.out_fields * problem.order * out_plane};
+    product.geometry = forward_geometry(problem);
     product.rows = &rows;
     product.in_fields = in_fields, product.out_fields = out_fields, product.in_planes = problem.in_order;
     product.in = x + group * in_fields * problem.in_order * in_plane;
@@ -217,18 +206,7 @@ void orbit_gather_input_gradient(const GroupConv2dProblem& problem, const T* dy,
   const std::int64_t out_plane = problem.out_height() * problem.out_width();
   for (std::int64_t group = 0; group < problem.groups; ++group) {
     GatheredProduct<T> product;  // from dy to dx: what was the output is read
-    product.geometry = {problem.batch,
-                        problem.out_height(),
-                        problem.out_width(),
-                        problem.in_height,
-                        problem.in_width,
-                        problem.kernel,
-                        1,
-                        problem.stride,
-                        problem.dilation * (problem.kernel - 1) - problem.padding,
-                        problem.dilation,
-                        problem.out_fields * problem.order * out_plane,
-                        problem.in_fields * problem.in_order * in_plane};
+    product.geometry = transposed_geometry(problem);
     product.rows = &rows;
     product.in_fields = out_fields, product.out_fields = in_fields, product.in_planes = problem.order;
     product.in = dy + group * out_fields * problem.order * out_plane;

@@ -159,18 +159,7 @@ void orbit_gather_filter_gradient(const GroupConv2dProblem& problem, const T* x,
   const std::int64_t out_plane = problem.out_height() * problem.out_width();
   for (std::int64_t group = 0; group < problem.groups; ++group) {
     FilterProduct<T> product;
-    product.geometry = {problem.batch,
-                        problem.in_height,
-                        problem.in_width,
-                        problem.out_height(),
-                        problem.out_width(),
-                        problem.kernel,
-                        problem.stride,
-                        1,
-                        problem.padding,
-                        problem.dilation,
-                        problem.in_fields * problem.in_order * in_plane,
-                        problem.out_fields * problem.order * out_plane};
+    product.geometry = forward_geometry(problem);
     product.rows = &rows;
     product.in_fields = in_fields, product.out_fields = out_fields, product.in_planes = problem.in_order;
     product.x = x + group * in_fields * problem.in_order * in_plane;
