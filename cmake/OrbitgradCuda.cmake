@@ -29,7 +29,8 @@ enable_language(CUDA)
 if(cuda_sources)
   find_package(CUDAToolkit REQUIRED)
   # CMake 3.25 does not know the C++20 dialect of CUDA 13, so it is passed by hand.
-  add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>")
+  # Formulas shared with the host are constexpr functions and std::numeric_limits.
+  add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr>")
   set(ORBITGRAD_CUDA_SOURCES ${cuda_sources})
   target_link_libraries(orbitgrad_private INTERFACE CUDA::cudart)
   target_compile_definitions(orbitgrad_private INTERFACE ORBITGRAD_HAVE_CUDA)

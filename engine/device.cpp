@@ -28,6 +28,7 @@ std::string_view name(DeviceKind device) {
     case DeviceKind::cuda:
       return "cuda";
     case DeviceKind::sim:
+    case DeviceKind::sim_traced:
       return "sim";
   }
   return "?";

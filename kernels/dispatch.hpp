@@ -15,7 +15,9 @@
 
 namespace orbitgrad::kernels {
 
-enum class DeviceKind { cpu, cuda, sim };
+/// Where kernels run. sim_traced is the instrumented build of the sim kernels: tensors live on sim, and a launch there
+/// takes the traced version while a trace is on (kernels/sim/trace.hpp).
+enum class DeviceKind { cpu, cuda, sim, sim_traced };
 
 template <class Kernel>
 struct Implementation {
@@ -39,6 +41,14 @@ class Registry {
     for (const auto& candidate : all())
       if (candidate.name == name && candidate.device == device && candidate.supports(problem)) return &candidate;
     return nullptr;
+  }
+
+  /// The best version for the problem, null if there is none: a source registers its versions from naive to best.
+  static const Implementation<Kernel>* best(DeviceKind device, const typename Kernel::Problem& problem) {
+    const Implementation<Kernel>* result = nullptr;
+    for (const auto& candidate : all())
+      if (candidate.device == device && candidate.supports(problem)) result = &candidate;
+    return result;
   }
 };
 

@@ -4,6 +4,8 @@
 
 #if defined(__CUDACC__)
 #define ORBITGRAD_HOST_DEVICE __host__ __device__
+#elif defined(ORBITGRAD_SIM_TRACED)
+#define ORBITGRAD_HOST_DEVICE __attribute__((always_inline))  // see sim/dialect.hpp
 #else
 #define ORBITGRAD_HOST_DEVICE
 #endif
