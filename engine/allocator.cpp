@@ -55,7 +55,8 @@ std::int64_t CachingAllocator::size_class(std::int64_t bytes) {
 void* CachingAllocator::allocate(std::int64_t bytes) {
   if (bytes == 0) return nullptr;
   State& state = *state_;
-  require(bytes > 0 && bytes <= largest_request, "allocator", "{} bytes is no size a tensor can have.", bytes);
+  require(bytes > 0 && bytes <= largest_request, "allocator",
+          "{} bytes is no size a tensor can have. Ask for a smaller shape.", bytes);
   const std::int64_t size = size_class(bytes);
   const std::lock_guard lock(state.mutex);
   AllocatorStatistics& statistics = state.statistics;

@@ -41,7 +41,8 @@ struct Dropout {
 };
 
 void require_probability(std::string_view op, double probability) {
-  require(probability >= 0 && probability <= 1, op, "the probability must be in [0, 1], got {}.", probability);
+  require(probability >= 0 && probability <= 1, op,
+          "the probability must be in [0, 1], got {}. Divide a percentage by 100.", probability);
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ RandomKey RandomKey::split(std::string_view name) const {
 
 Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype) {
   require(std::isfinite(low) && std::isfinite(high) && low <= high, "uniform",
-          "the bounds must be finite and in order, got [{}, {}).", low, high);
+          "the bounds must be finite and in order, got [{}, {}). Give the smaller one first.", low, high);
   Tensor result = random_tensor("uniform", shape, key, dtype, [&]<class T>(const auto& problem, T* y) {
     kernels::cpu::random_uniform<T>(problem, low, high, y);
   });
@@ -73,7 +74,8 @@ Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType
 
 Tensor normal(const Shape& shape, RandomKey key, double mean, double deviation, DType dtype) {
   require(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0, "normal",
-          "takes a finite mean and a finite deviation of 0 or more, got {} and {}.", mean, deviation);
+          "takes a finite mean and a finite deviation of 0 or more, got {} and {}. Give the root of a variance.", mean,
+          deviation);
   return random_tensor("normal", shape, key, dtype, [&]<class T>(const auto& problem, T* y) {
     kernels::cpu::random_normal<T>(problem, mean, deviation, y);
   });
@@ -88,14 +90,16 @@ Tensor bernoulli(const Shape& shape, RandomKey key, double probability) {
 }
 
 Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound) {
-  require(bound >= 1, "random_integers", "the bound must be at least 1, got {}.", bound);
+  require(bound >= 1, "random_integers", "the bound must be at least 1, got {}. Use n for the numbers 0 to n - 1.",
+          bound);
   Tensor result = Tensor::empty(shape, DType::int64);
   kernels::cpu::random_integers({.count = result.numel(), .key = key.value}, bound, fresh_data<std::int64_t>(result));
   return result;
 }
 
 Tensor random_permutation(std::int64_t count, RandomKey key) {
-  require(count >= 0, "random_permutation", "the count must not be negative, got {}.", count);
+  require(count >= 0, "random_permutation", "the count must not be negative, got {}. Give how many numbers to permute.",
+          count);
   Tensor result = Tensor::empty({count}, DType::int64);
   kernels::cpu::random_permutation({.count = count, .key = key.value}, fresh_data<std::int64_t>(result));
   return result;

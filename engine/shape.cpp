@@ -105,7 +105,7 @@ std::int64_t checked_numel(std::string_view op, const Shape& shape) {
   }
   // A zero anywhere makes the array empty, whatever the other lengths multiply to.
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-  require(!overflow, op, "shape {} has more elements than a 64-bit count can hold.", shape);
+  require(!overflow, op, "shape {} has more elements than a 64-bit count can hold. Use a smaller shape.", shape);
   return count;
 }
 

@@ -24,7 +24,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, DeviceKind device) {
   const std::int64_t count = checked_numel("empty", shape);
   std::int64_t bytes = 0;
   require(!__builtin_mul_overflow(count, item_size(dtype), &bytes), "empty",
-          "shape {} of {} needs more bytes than a 64-bit count can hold.", shape, name(dtype));
+          "shape {} of {} needs more bytes than a 64-bit count can hold. Use a smaller shape.", shape, name(dtype));
   auto body = std::make_shared<TensorBody>();
   body->storage = std::make_shared<Storage>(bytes, device);
   body->shape = shape;
@@ -80,7 +80,8 @@ Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
 
 Tensor& Tensor::set_requires_grad(bool value) {
   TensorBody& self = body();
-  require(is_floating(dtype()), "requires_grad", "only floating tensors have gradients, this one is {}.",
+  require(is_floating(dtype()), "requires_grad",
+          "only floating tensors have gradients, this one is {}. Convert it first: x.to(DType::float32).",
           name(dtype()));
   require(self.node == nullptr || self.node->is_leaf(), "requires_grad",
           "this tensor is the result of '{}' and tracks gradients through it. Use detach() to cut the history.",
@@ -99,7 +100,8 @@ Tensor Tensor::grad() const {
 
 void Tensor::set_grad(const Tensor& gradient) {
   const auto& node = body().node;
-  require(node != nullptr && node->is_leaf(), "set_grad", "only a leaf that requires gradients has a grad().");
+  require(node != nullptr && node->is_leaf(), "set_grad",
+          "only a leaf that requires gradients has a grad(). Call set_requires_grad() first.");
   static_cast<Leaf&>(*node).gradient = gradient;
 }
 

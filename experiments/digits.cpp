@@ -1,20 +1,16 @@
 #include "experiments/digits.hpp"
 
 #include <bit>
-#include <numeric>
-#include <span>
 
 #include "engine/error.hpp"
 #include "experiments/datasets/glyph_digits.hpp"
-#include "experiments/datasets/rotated_mnist.hpp"
-#include "experiments/datasets/rotation.hpp"
 #include "nn/nearest_name.hpp"
 
 namespace orbitgrad::experiments {
 
 namespace {
 
-constexpr std::int64_t default_train_count = 12000, default_test_count = 10000;
+constexpr std::int64_t default_train_count = 12000, default_test_count = 10000, default_test_count_of_12k = 50000;
 /// Far behind the training digits, so that the test set does not depend on their number.
 constexpr std::int64_t first_glyph_of_test = std::int64_t{1} << 32;
 constexpr std::int64_t largest_count = 10'000'000;
@@ -31,30 +27,13 @@ Digits generated_digits(const DigitsOptions& options) {
   return {glyph_digits(train_count, options.seed, {.rotated = turned}), test(false), test(true)};
 }
 
-ImageDataset first_images(const ImageDataset& dataset, std::int64_t count) {
-  require(count <= dataset.count, "digits", "{} digits are asked for, there are {}. Ask for fewer.", count,
-          dataset.count);
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), std::int64_t{0});
-  return select(dataset, indices);
-}
-
-Digits upright_digits(const Mnist& mnist, const DigitsOptions& options) {
-  const std::int64_t test_count = or_default(options.test_count, mnist.test.count);
-  const ImageDataset test = first_images(mnist.test, test_count);
-  return {first_images(mnist.train, or_default(options.train_count, mnist.train.count)), test,
-          rotate_images(test, options.seed)};
-}
-
-Digits rotated_digits(const Mnist& mnist, const DigitsOptions& options) {
-  const std::int64_t train_count = or_default(options.train_count, 12000);
-  const std::int64_t test_count = or_default(options.test_count, 50000);
-  TrainTest turned = rotated_mnist_12k(mnist, options.seed, train_count, test_count);
-  // The same test digits as they were before they were turned: the protocol permutes by the seed.
-  const std::vector<std::int64_t> order = random_permutation(mnist.train.count + mnist.test.count, options.seed);
-  const auto test_indices =
-      std::span(order).subspan(static_cast<std::size_t>(train_count), static_cast<std::size_t>(test_count));
-  return {std::move(turned.train), select(concatenate(mnist.train, mnist.test), test_indices), std::move(turned.test)};
+Digits mnist_digits(const DigitsOptions& options) {
+  const Mnist mnist = load_mnist(options.data);
+  if (options.protocol == "upright")
+    return upright_train_rotated_test(mnist, options.seed, or_default(options.train_count, mnist.train.count),
+                                      or_default(options.test_count, mnist.test.count));
+  return rotated_mnist_12k(mnist, options.seed, or_default(options.train_count, default_train_count),
+                           or_default(options.test_count, default_test_count_of_12k));
 }
 
 void add_to_fingerprint(std::uint64_t& hash, const ImageDataset& dataset) {
@@ -78,9 +57,7 @@ Digits load_digits(const DigitsOptions& options) {
   require(is_possible(options.train_count) && is_possible(options.test_count), "digits",
           "{} training and {} test digits are asked for. Ask for 1 to {} of each, or 0 for the default.",
           options.train_count, options.test_count, largest_count);
-  if (options.data.empty()) return generated_digits(options);
-  const Mnist mnist = load_mnist(options.data);
-  return options.protocol == "upright" ? upright_digits(mnist, options) : rotated_digits(mnist, options);
+  return options.data.empty() ? generated_digits(options) : mnist_digits(options);
 }
 
 std::string fingerprint(const Digits& digits) {

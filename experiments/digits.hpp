@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/datasets/image_dataset.hpp"
+#include "experiments/datasets/rotated_mnist.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -18,10 +18,6 @@ struct DigitsOptions {
   std::int64_t train_count = 0;  // 0: 12,000, or all 60,000 of MNIST upright
   std::int64_t test_count = 0;   // 0: 10,000, or 50,000 of MNIST by 12k
   std::uint64_t seed = 0;
-};
-
-struct Digits {
-  ImageDataset train, test_upright, test_rotated;  // [count, 1, 28, 28] in [0, 1], 10 classes
 };
 
 const std::vector<std::string>& digit_protocols();

@@ -11,6 +11,7 @@ namespace orbitgrad::experiments {
 namespace {
 
 constexpr std::string_view experiment = "rotmnist";
+const std::string fingerprint_key = "data_fingerprint";
 constexpr std::int64_t images_to_check = 16;
 /// Gathers by the orbit: every element of the group adds in the same order, so the logits are invariant bit for bit.
 const std::string exact_implementation = "orbit_gather";
@@ -69,6 +70,15 @@ RotmnistResult result_of(const Record& line, const RotmnistOptions& options, con
           .compared_values = line.integer("equivariance_compared_values")};
 }
 
+std::string note_on_data(const std::string& of_the_run, const std::string& now) {
+  if (of_the_run.empty()) return "Note: the run did not note its data, so these may be other digits than its own.";
+  return of_the_run == now ? ""
+                           : fmt::format(
+                                 "Note: these digits (fingerprint {}) are not those of the run (fingerprint "
+                                 "{}), so the accuracies are not comparable with its own.",
+                                 now, of_the_run);
+}
+
 }  // namespace
 
 std::filesystem::path RotmnistOptions::folder() const {
@@ -96,7 +106,8 @@ Record settings_of(const RotmnistOptions& options) {
 }
 
 RotmnistOptions options_of(const Record& settings) {
-  require(settings.text("experiment") == experiment, "run", "this is a run of the experiment '{}', not of {}.",
+  require(settings.text("experiment") == experiment, "run",
+          "this is a run of the experiment '{}', not of {}. Give the folder of another run.",
           settings.text("experiment"), experiment);
   RotmnistOptions options;
   options.model = settings.text("model");
@@ -125,7 +136,7 @@ RotmnistResult train_rotmnist(const RotmnistOptions& options, const Digits* shar
   const Test test(digits);
   Trainer trainer(*network, to_samples(digits.train), options.training,
                   [&](Record& line) { evaluate(line, *network, test, options); });
-  trainer.set_identity({{"model", options.model}, {"data_fingerprint", fingerprint(digits)}});
+  trainer.set_identity({{"model", options.model}, {fingerprint_key, fingerprint(digits)}});
   trainer.restore(run);
   Progress progress(options.model);
   if (options.resume) progress.note(fmt::format("{}  goes on after step {}", options.model, trainer.steps_made()));
@@ -151,9 +162,12 @@ TrainedModel load_run(const std::filesystem::path& run, const std::string& imple
   require(std::filesystem::exists(checkpoint_file(run)), "run",
           "{}: the run has no checkpoint yet. Continue it by the command that began it, with --resume.", run.string());
   auto network = make_network(options.model, options.training.seed, implementation);
-  load_model(*network, load_safetensors(checkpoint_file(run)));
+  const SafeTensors checkpoint = load_safetensors(checkpoint_file(run));
+  load_model(*network, checkpoint);
+  const auto found = checkpoint.metadata.find(fingerprint_key);
   groups::LatticeGroup group = group_of(options.model);
-  return {std::move(options), std::move(network), std::move(group)};
+  return {std::move(options), std::move(network), std::move(group),
+          found == checkpoint.metadata.end() ? "" : found->second};
 }
 
 RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesystem::path& data) {
@@ -161,9 +175,12 @@ RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesys
   if (!data.empty()) trained.options.digits.data = data;
   const auto begin = std::chrono::steady_clock::now();
   Record line;
-  evaluate(line, *trained.network, Test(load_digits(trained.options.digits)), trained.options);
+  const Digits digits = load_digits(trained.options.digits);
+  evaluate(line, *trained.network, Test(digits), trained.options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return result_of(line, trained.options, *trained.network, seconds);
+  RotmnistResult result = result_of(line, trained.options, *trained.network, seconds);
+  result.note = note_on_data(trained.data_fingerprint, fingerprint(digits));
+  return result;
 }
 
 Tensor digits_to_check(const RotmnistOptions& options, std::int64_t count) {

@@ -1,6 +1,7 @@
 // The experiment rotmnist: plain and group-equivariant networks on rotated digits. Cohen and Welling, Group Equivariant
-// Convolutional Networks (ICML 2016), section 8.1: Adam 1e-3, batches of 128, 100 epochs, batch statistics estimated
-// anew before evaluation.
+// Convolutional Networks (ICML 2016), section 8.1. The published setting, by the authors' script (gconv_experiments,
+// MNIST_ROT): Adam 1e-3, batches of 128, every digit turned by a new random angle in every epoch (--augment rotate, not
+// the default here), 100 epochs or 300 for Z2CNN, batch statistics estimated anew before evaluation.
 #pragma once
 
 #include <memory>
@@ -37,6 +38,7 @@ struct RotmnistResult {
   double seconds = 0;
   double equivariance_error = 0;  // largest relative error over the elements of the group
   std::int64_t differing_bits = 0, compared_values = 0;
+  std::string note = {};  // a line that whoever reads the figures has to know; mostly none
 };
 
 /// Trains, or goes on, and evaluates. Digits are shared if they are given.
@@ -49,12 +51,14 @@ std::string result_table(const std::vector<RotmnistResult>& results);
 struct TrainedModel {
   RotmnistOptions options;
   std::shared_ptr<nn::Sequential> network;
-  groups::LatticeGroup group;  // under which it is judged: its own, and p4 for a plain network
+  groups::LatticeGroup group;    // under which it is judged: its own, and p4 for a plain network
+  std::string data_fingerprint;  // of the digits it was trained with and tested on; empty if the run did not note it
 };
 /// Error: not the folder of a run, no checkpoint, a checkpoint of another model. `implementation` as in the options.
 TrainedModel load_run(const std::filesystem::path& run, const std::string& implementation);
 
-/// Accuracy on the test digits of the run; `data` replaces its folder of MNIST unless it is empty.
+/// Accuracy on the test digits of the run; `data` replaces its folder of MNIST unless it is empty. The note of the
+/// result says so if these are not the digits of the run.
 RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesystem::path& data);
 
 /// The first upright test digits of the run, [count, 1, 28, 28].

@@ -1,9 +1,11 @@
 #include "experiments/run_directory.hpp"
 
 #include <fmt/ranges.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include "engine/error.hpp"
@@ -15,7 +17,7 @@ namespace {
 using Path = std::filesystem::path;
 
 constexpr std::string_view op = "run";
-constexpr std::string_view metrics_bytes_key = "metrics_bytes";
+constexpr std::string_view metrics_bytes_key = "metrics_bytes", metrics_checksum_key = "metrics_crc32";
 
 Path metrics_file(const Path& run) { return run / "metrics.jsonl"; }
 Path timing_file(const Path& run) { return run / "timing.jsonl"; }
@@ -65,6 +67,18 @@ std::int64_t metrics_bytes_of(const SafeTensors& checkpoint, const Path& file) {
   return bytes;
 }
 
+std::uint32_t extended_checksum(std::uint32_t checksum, std::string_view text) {
+  return static_cast<std::uint32_t>(crc32_z(checksum, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+}
+
+std::string checksum_text(std::uint32_t checksum) { return fmt::format("{:08x}", checksum); }
+
+/// Of the first `bytes` bytes, or of all if there are fewer.
+std::uint32_t checksum_of(const Path& file, std::int64_t bytes) {
+  const std::string text = read_file(file, std::numeric_limits<std::int64_t>::max());
+  return extended_checksum(0, std::string_view(text).substr(0, static_cast<std::size_t>(bytes)));
+}
+
 }  // namespace
 
 Path config_file(const Path& run) { return run / "config.json"; }
@@ -92,6 +106,7 @@ RunDirectory::RunDirectory(Path folder, const Record& settings, const RunOptions
   }
   remove_unfinished_files(path_);
   metrics_ = std::make_unique<LineLog>(metrics_file(path_));
+  metrics_checksum_ = checksum_of(metrics_file(path_), metrics_->bytes());
 }
 
 void RunDirectory::check_settings(const Record& settings, const RunOptions& options) const {
@@ -110,6 +125,12 @@ void RunDirectory::check_settings(const Record& settings, const RunOptions& opti
       differences.empty(), op,
       "{}: the run there has other settings ({}). Resume with its settings, or start a new run under another --name.",
       path_.string(), fmt::join(differences, "; "));
+}
+
+void RunDirectory::log(const Record& line) {
+  const std::string text = line.to_json();
+  metrics_->append(text);
+  metrics_checksum_ = extended_checksum(extended_checksum(metrics_checksum_, text), "\n");
 }
 
 void RunDirectory::log_time(std::int64_t step, double seconds) {
@@ -135,18 +156,33 @@ double RunDirectory::seconds_at(std::int64_t step) const {
 void RunDirectory::save_checkpoint(SafeTensors content) {
   metrics_->flush();
   content.metadata[std::string(metrics_bytes_key)] = std::to_string(metrics_->bytes());
+  content.metadata[std::string(metrics_checksum_key)] = checksum_text(metrics_checksum_);
   save_safetensors(checkpoint_file(path_), content);
+}
+
+void RunDirectory::cut_metrics(std::int64_t bytes, const std::string* expected_checksum) {
+  const Path file = metrics_file(path_);
+  const std::uint32_t checksum = checksum_of(file, bytes);
+  require(bytes > metrics_->bytes() || expected_checksum == nullptr || checksum_text(checksum) == *expected_checksum,
+          op,
+          "{}: its first {} bytes are not those that the checkpoint was saved with: it was edited, or it is of another "
+          "run. Put the file of this run back, or start a new run under another --name.",
+          file.string(), bytes);
+  metrics_->cut(bytes);
+  metrics_checksum_ = checksum;
 }
 
 std::optional<SafeTensors> RunDirectory::load_checkpoint() {
   const Path file = checkpoint_file(path_);
   if (!is_there(file)) {
-    metrics_->cut(0);
+    cut_metrics(0);
     return std::nullopt;
   }
   SafeTensors content = load_safetensors(file);
-  metrics_->cut(metrics_bytes_of(content, file));
+  const auto checksum = content.metadata.find(std::string(metrics_checksum_key));  // older checkpoints have none
+  cut_metrics(metrics_bytes_of(content, file), checksum == content.metadata.end() ? nullptr : &checksum->second);
   content.metadata.erase(std::string(metrics_bytes_key));
+  content.metadata.erase(std::string(metrics_checksum_key));
   return content;
 }
 

@@ -3,6 +3,7 @@
 // on). A process killed at any moment leaves a folder from which the run continues to the same bits.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -32,7 +33,7 @@ class RunDirectory {
   const std::filesystem::path& path() const { return path_; }
 
   /// Appends a line to metrics.jsonl. It must not depend on the clock.
-  void log(const Record& line) { metrics_->append(line.to_json()); }
+  void log(const Record& line);
   /// Appends {step, seconds} to timing.jsonl: the time the run has taken up to that step, over all its processes.
   void log_time(std::int64_t step, double seconds);
   /// The time noted for the last step not after this one; 0 if there is none.
@@ -40,15 +41,19 @@ class RunDirectory {
 
   /// Replaces the checkpoint. What is in metrics.jsonl now belongs to it.
   void save_checkpoint(SafeTensors content);
-  /// The checkpoint, if there is one, and metrics.jsonl cut to what it held then (to nothing if there is none).
+  /// The checkpoint, if there is one, and metrics.jsonl cut to what it held then (to nothing if there is none). Error:
+  /// what metrics.jsonl held then was changed since.
   std::optional<SafeTensors> load_checkpoint();
 
  private:
   void check_settings(const Record& settings, const RunOptions& options) const;
 
+  void cut_metrics(std::int64_t bytes, const std::string* expected_checksum = nullptr);
+
   std::filesystem::path path_;
   std::unique_ptr<FolderLock> lock_;
   std::unique_ptr<LineLog> metrics_;
+  std::uint32_t metrics_checksum_ = 0;  // CRC-32 of metrics.jsonl
 };
 
 std::filesystem::path config_file(const std::filesystem::path& run);

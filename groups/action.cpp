@@ -10,7 +10,7 @@ namespace {
 
 /// Error unless a table [S, points] is within bounds; to be called before one is allocated.
 void require_table_size(std::string_view op, const FiniteGroup& group, std::int64_t points) {
-  require(points >= 0, op, "the number of points must not be negative, got {}.", points);
+  require(points >= 0, op, "the number of points must not be negative, got {}. Count them from 0 up.", points);
   require(points <= Action::max_entries / group.order(), op,
           "{} acting on {} points needs a table of more than {} entries. Use fewer points or a smaller group.",
           group.name(), points, Action::max_entries);
@@ -50,7 +50,8 @@ Action::Action(const FiniteGroup& group, std::int64_t points, std::vector<std::i
   constexpr std::string_view op = "action";
   require_table_size(op, group, points);
   require(static_cast<std::int64_t>(destination_->size()) == group.order() * points, op,
-          "the destinations must be [S, n] = [{}, {}], got {} entries.", group.order(), points, destination_->size());
+          "the destinations must be [S, n] = [{}, {}], got {} entries. Give one per element and point.", group.order(),
+          points, destination_->size());
   const auto at = [&](int s, std::int64_t i) { return (*destination_)[static_cast<std::size_t>(s * points_ + i)]; };
 
   std::vector<std::int64_t> reached_from(static_cast<std::size_t>(points));
@@ -90,7 +91,7 @@ Action::Action(const FiniteGroup& group, std::int64_t points, std::vector<std::i
 
 int Action::destination(int s, std::int64_t i) const {
   group_.require_element("action", s);
-  require(i >= 0 && i < points_, "action", "point {} is outside [0, {}).", i, points_);
+  require(i >= 0 && i < points_, "action", "point {} is outside [0, {}). Points count from 0.", i, points_);
   return (*destination_)[static_cast<std::size_t>(s * points_ + i)];
 }
 
@@ -136,8 +137,8 @@ Action natural_action(const PermutationGroup& permutations) {
 
 Action grid_action(const LatticeGroup& lattice, std::int64_t height, std::int64_t width) {
   constexpr std::string_view op = "grid_action";
-  require(height >= 0 && width >= 0, op, "the grid must be [H, W] with sizes of 0 or more, got [{}, {}].", height,
-          width);
+  require(height >= 0 && width >= 0, op,
+          "the grid must be [H, W] with sizes of 0 or more, got [{}, {}]. Give the size of an image.", height, width);
   require(width == 0 || height <= Action::max_entries / width, op,
           "a grid [{}, {}] has more than {} points. Use a smaller grid.", height, width, Action::max_entries);
   require(height == width || !lattice.has_quarter_turns(), op,
@@ -151,8 +152,8 @@ Action grid_action(const LatticeGroup& lattice, std::int64_t height, std::int64_
     const std::int64_t moved_row = moved_coordinate(m[0] * row + m[1] * col, height);
     const std::int64_t moved_col = moved_coordinate(m[2] * row + m[3] * col, width);
     if (moved_row < 0 || moved_col < 0) {
-      fail(op, "element {} of {} moves pixel ({}, {}) off the grid [{}, {}].", lattice.group.element_name(s),
-           lattice.name, i / width, i % width, height, width);
+      fail(op, "element {} of {} moves pixel ({}, {}) off the grid [{}, {}]. Use a square grid.",
+           lattice.group.element_name(s), lattice.name, i / width, i % width, height, width);
     }
     return moved_row * width + moved_col;
   });

@@ -163,8 +163,8 @@ FiniteGroup::FiniteGroup(std::string name, std::int64_t order, std::vector<int> 
                          std::vector<std::string> element_names) {
   require_order(op, order);
   require(cayley_table.size() == static_cast<std::size_t>(order * order), op,
-          "the Cayley table of {} must be [{}, {}] with {} entries, got {}.", name, order, order, order * order,
-          cayley_table.size());
+          "the Cayley table of {} must be [{}, {}] with {} entries, got {}. Give every product once.", name, order,
+          order, order * order, cayley_table.size());
   auto data = std::make_shared<Data>();
   data->name = std::move(name);
   data->order = static_cast<int>(order);
@@ -279,8 +279,8 @@ void FiniteGroup::require_order(std::string_view where, std::int64_t order) {
 }
 
 void FiniteGroup::require_element(std::string_view where, int a) const {
-  require(a >= 0 && a < order(), where, "element {} is outside {}, whose elements are 0 to {}.", a, name(),
-          order() - 1);
+  require(a >= 0 && a < order(), where, "element {} is outside {}, whose elements are 0 to {}. Use one of these.", a,
+          name(), order() - 1);
 }
 
 }  // namespace orbitgrad::groups

@@ -66,7 +66,8 @@ class IsomorphismSearch {
 
 bool is_homomorphism(const FiniteGroup& from, const FiniteGroup& to, std::span<const int> images) {
   require(images.size() == static_cast<std::size_t>(from.order()), "is_homomorphism",
-          "a map from {} needs {} images, one per element, got {}.", from.name(), from.order(), images.size());
+          "a map from {} needs {} images, one per element, got {}. Give all of them.", from.name(), from.order(),
+          images.size());
   for (const int a : images) to.require_element("is_homomorphism", a);
   // phi(a g) = phi(a) phi(g) for generators g gives it for all words, which are all elements.
   for (int a = 0; a < from.order(); ++a) {

@@ -59,7 +59,7 @@ Permutation::Permutation(std::vector<int> images) : images_(std::move(images)) {
 }
 
 Permutation Permutation::identity(int degree) {
-  require(degree >= 0, op, "the degree must not be negative, got {}.", degree);
+  require(degree >= 0, op, "the degree must not be negative, got {}. Give the number of points.", degree);
   std::vector<int> images(static_cast<std::size_t>(degree));
   std::iota(images.begin(), images.end(), 0);
   return Permutation(std::move(images));
@@ -71,7 +71,8 @@ Permutation Permutation::from_cycles(int degree, const std::vector<std::vector<i
   for (const auto& cycle : cycles) {
     for (std::size_t i = 0; i < cycle.size(); ++i) {
       const int point = cycle[i];
-      require(point >= 0 && point < degree, op, "cycle point {} is outside [0, {}).", point, degree);
+      require(point >= 0 && point < degree, op,
+              "cycle point {} is outside [0, {}). Raise the degree, or count points from 0.", point, degree);
       require(!used[static_cast<std::size_t>(point)], op, "point {} occurs twice. Give disjoint cycles.", point);
       used[static_cast<std::size_t>(point)] = true;
       images[static_cast<std::size_t>(point)] = cycle[(i + 1) % cycle.size()];
@@ -81,7 +82,7 @@ Permutation Permutation::from_cycles(int degree, const std::vector<std::vector<i
 }
 
 int Permutation::operator()(int i) const {
-  require(i >= 0 && i < degree(), op, "point {} is outside [0, {}).", i, degree());
+  require(i >= 0 && i < degree(), op, "point {} is outside [0, {}). Points count from 0.", i, degree());
   return images_[static_cast<std::size_t>(i)];
 }
 
@@ -142,8 +143,9 @@ std::string Permutation::to_string() const {
 int PermutationGroup::index_of(const Permutation& permutation) const {
   const auto place = std::lower_bound(elements.begin(), elements.end(), permutation);
   if (place == elements.end() || *place != permutation) {
-    fail("permutation_group", "{} of degree {} is not an element of {} of degree {}.", permutation.to_string(),
-         permutation.degree(), group.name(), degree);
+    fail("permutation_group",
+         "{} of degree {} is not an element of {} of degree {}. Make the group with it as a generator.",
+         permutation.to_string(), permutation.degree(), group.name(), degree);
   }
   return static_cast<int>(place - elements.begin());
 }

@@ -49,8 +49,8 @@ FiniteGroup semidirect_product(const FiniteGroup& normal, const FiniteGroup& act
   FiniteGroup::require_order(op, static_cast<std::int64_t>(normal.order()) * acting.order());
   const auto width = static_cast<std::size_t>(normal.order());
   require(automorphisms.size() == static_cast<std::size_t>(acting.order()) * width, op,
-          "the automorphisms must be [|H|, |N|] = [{}, {}], got {} entries.", acting.order(), normal.order(),
-          automorphisms.size());
+          "the automorphisms must be [|H|, |N|] = [{}, {}], got {} entries. Give one image per pair.", acting.order(),
+          normal.order(), automorphisms.size());
   for (const int n : automorphisms) normal.require_element(op, n);
   const auto apply = [&](int h, int n) {
     return automorphisms[static_cast<std::size_t>(h) * width + static_cast<std::size_t>(n)];

@@ -10,7 +10,7 @@ namespace {
 
 void require_size(std::string_view op, const FiniteGroup& group, std::int64_t dimension) {
   constexpr std::int64_t largest_dimension = 5792;  // the square is below max_entries
-  require(dimension >= 0, op, "the dimension must not be negative, got {}.", dimension);
+  require(dimension >= 0, op, "the dimension must not be negative, got {}. Give the length of the vectors.", dimension);
   require(dimension <= largest_dimension && dimension * dimension <= VectorAction::max_entries / group.order(), op,
           "matrices [{}, {}, {}] have more than {} entries. Use a smaller dimension.", group.order(), dimension,
           dimension, VectorAction::max_entries);
@@ -47,8 +47,8 @@ VectorAction::VectorAction(const FiniteGroup& group, std::int64_t dimension, std
   constexpr std::string_view op = "vector_action";
   require_size(op, group, dimension);
   require(static_cast<std::int64_t>(matrices_.size()) == group.order() * dimension * dimension, op,
-          "the matrices must be [S, d, d] = [{}, {}, {}], got {} entries.", group.order(), dimension, dimension,
-          matrices_.size());
+          "the matrices must be [S, d, d] = [{}, {}, {}], got {} entries. Give one matrix per element.", group.order(),
+          dimension, dimension, matrices_.size());
   const auto unit = matrix(group.identity());
   for (std::int64_t i = 0; i < dimension * dimension; ++i) {
     const double expected = i % (dimension + 1) == 0 ? 1.0 : 0.0;
@@ -78,7 +78,8 @@ std::span<const double> VectorAction::matrix(int s) const {
 
 std::vector<double> VectorAction::apply(int s, std::span<const double> vector) const {
   const auto size = static_cast<std::size_t>(dimension_);
-  require(vector.size() == size, "vector_action", "the vector must be [{}], got [{}].", size, vector.size());
+  require(vector.size() == size, "vector_action", "the vector must be [{}], got [{}]. Give one number per dimension.",
+          size, vector.size());
   const auto rho = matrix(s);
   std::vector<double> result(size, 0.0);
   for (std::size_t i = 0; i < size; ++i) {
@@ -104,8 +105,9 @@ VectorAction signed_permutation_action(const Action& action, std::span<const int
   const FiniteGroup& group = action.group();
   const std::int64_t n = action.points();
   require_size(op, group, n);
-  require(signs.size() == action.destination_table().size(), op, "the signs must be [S, n] = [{}, {}], got {} entries.",
-          group.order(), n, signs.size());
+  require(signs.size() == action.destination_table().size(), op,
+          "the signs must be [S, n] = [{}, {}], got {} entries. Give one per element and point.", group.order(), n,
+          signs.size());
   const auto sign = [&](int s, std::int64_t i) { return signs[static_cast<std::size_t>(s * n + i)]; };
   std::vector<double> matrices(static_cast<std::size_t>(group.order() * n * n), 0.0);
   for (int s = 0; s < group.order(); ++s) {

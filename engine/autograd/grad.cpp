@@ -96,13 +96,15 @@ class GraphWalk {
     node.needed_ = state.needed_inputs;
     const std::vector<Tensor> gradients = node.backward(state.gradient);
     require(static_cast<int>(gradients.size()) == node.input_count(), "backward",
-            "'{}' returned {} gradients for {} inputs.", node.name(), gradients.size(), node.input_count());
+            "'{}' returned {} gradients for {} inputs. Return one per input, undefined where there is none.",
+            node.name(), gradients.size(), node.input_count());
     for (int i = 0; i < node.input_count(); ++i) {
       const Tensor& gradient = gradients[static_cast<std::size_t>(i)];
       if ((state.needed_inputs >> i & 1) == 0 || !gradient.defined()) continue;
-      require(gradient.shape() == node.input_shape(i) && gradient.dtype() == node.input_dtype(i), "backward",
-              "'{}' returned {} {} as the gradient of its input {}, which is {} {}.", node.name(),
-              name(gradient.dtype()), gradient.shape(), i, name(node.input_dtype(i)), node.input_shape(i));
+      require(
+          gradient.shape() == node.input_shape(i) && gradient.dtype() == node.input_dtype(i), "backward",
+          "'{}' returned {} {} as the gradient of its input {}, which is {} {}. They must agree: correct its backward.",
+          node.name(), name(gradient.dtype()), gradient.shape(), i, name(node.input_dtype(i)), node.input_shape(i));
       accumulate(states_.at(node.producer(i).get()), gradient);
     }
   }
@@ -114,7 +116,7 @@ class GraphWalk {
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
-  require(!outputs.empty(), "grad", "there are no outputs to differentiate.");
+  require(!outputs.empty(), "grad", "there are no outputs to differentiate. Give one or more.");
   GraphWalk walk(outputs, options);
   for (const Tensor& input : inputs) {
     require(input.requires_grad(), "grad",

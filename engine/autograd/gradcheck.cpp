@@ -64,8 +64,9 @@ class Checker {
     const double numeric = (loss_along(index, direction, step) - loss_along(index, direction, -step)) / (2 * step);
     const double tolerance = options_.absolute_tolerance + options_.relative_tolerance * std::abs(numeric);
     require(std::abs(analytic - numeric) <= tolerance, "gradcheck",
-            "input {} of shape {}, {}: the derivative says {:.12g}, differences say {:.12g}.", index,
-            inputs_[index].shape(), what, analytic, numeric);
+            "input {} of shape {}, {}: the derivative says {:.12g}, differences say {:.12g}. Correct the backward, or "
+            "check at a smooth point.",
+            index, inputs_[index].shape(), what, analytic, numeric);
   }
 
   void check_entries(std::size_t index, const Tensor& gradient) const {
@@ -117,7 +118,8 @@ bool gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, c
   const EnableGrad recording;
   const Tensor output = f(inputs);
   if (!output.requires_grad())
-    fail("gradgradcheck", "the output does not depend on any input that requires gradients.");
+    fail("gradgradcheck",
+         "the output does not depend on any input that requires gradients. Call set_requires_grad() on one.");
   Tensor weight = random_weights(output.shape(), kernels::philox_split(options.seed, 0));
   std::vector<Tensor> all = inputs;
   all.push_back(weight.set_requires_grad());

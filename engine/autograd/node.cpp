@@ -71,7 +71,7 @@ Tensor Node::checked(const Saved& saved) const {
 
 Tensor Node::input(int index) const {
   require(released_ || static_cast<std::size_t>(index) < saved_inputs_.size(), "backward",
-          "'{}' reads its input {} but does not declare to save it.", name(), index);
+          "'{}' reads its input {} but does not declare to save it. Add it to saves().", name(), index);
   static const Saved none;
   return checked(released_ ? none : saved_inputs_[static_cast<std::size_t>(index)]);
 }

@@ -85,7 +85,8 @@ struct ExtremeNode final : Node {
   std::string_view name() const override { return is_maximum ? "maximum" : "minimum"; }
   Saves saves() const override { return Saves::all_inputs(); }
   std::vector<Tensor> backward(const Tensor& dy) override {
-    const Tensor first = is_maximum ? less_equal(input(1), input(0)) : less_equal(input(0), input(1));
+    const Tensor a = input(0).detach(), b = input(1).detach();
+    const Tensor first = logical_or(is_maximum ? less_equal(b, a) : less_equal(a, b), not_equal(a, a));  // or a is NaN
     const Tensor zero = zeros_like(dy);
     return {needs(0) ? sum_to(where(first, dy, zero), input_shape(0)) : Tensor(),
             needs(1) ? sum_to(where(first, zero, dy), input_shape(1)) : Tensor()};

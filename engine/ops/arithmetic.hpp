@@ -13,7 +13,8 @@ Tensor divide(const Tensor& a, const Tensor& b);
 /// a^b of floating tensors. The derivative by b is taken as 0 where a is 0.
 Tensor power(const Tensor& a, const Tensor& b);
 Tensor power(const Tensor& a, double exponent);
-/// Where a equals b the gradient goes to a. NaN wins.
+/// NaN wins, as in NumPy and PyTorch. The gradient goes to the argument that won: to a where both are equal or both are
+/// NaN (PyTorch gives halves to equal ones, and all of it to both where one is NaN).
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 Tensor negate(const Tensor& x);

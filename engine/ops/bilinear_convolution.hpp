@@ -31,17 +31,22 @@ Tensor filter_gradient(Shared<Convolution> convolution, const Tensor& x, const T
 template <class Convolution>
 Tensor bias_gradient(Shared<Convolution> convolution, const Tensor& dy);
 
+/// A product of its inputs 0 and 1: the derivative by one is a formula of the other, which is saved for nothing else.
 template <class Convolution>
 struct ConvolutionNode : Node {
-  explicit ConvolutionNode(Shared<Convolution> convolution) : convolution_(std::move(convolution)) {}
+  ConvolutionNode(Shared<Convolution> convolution, const Tensor& a, const Tensor& b)
+      : convolution_(std::move(convolution)),
+        saves_((b.requires_grad() ? Saves::input(0) : Saves::nothing()) |
+               (a.requires_grad() ? Saves::input(1) : Saves::nothing())) {}
+  Saves saves() const override { return saves_; }
   Shared<Convolution> convolution_;
+  Saves saves_;
 };
 
 template <class Convolution>
 struct ForwardNode final : ConvolutionNode<Convolution> {
   using ConvolutionNode<Convolution>::ConvolutionNode;
   std::string_view name() const override { return Convolution::name; }
-  Saves saves() const override { return Saves::input(0) | Saves::input(1); }
   std::vector<Tensor> backward(const Tensor& dy) override {
     return {this->needs(0) ? input_gradient(this->convolution_, dy, this->input(1)) : Tensor(),
             this->needs(1) ? filter_gradient(this->convolution_, this->input(0), dy) : Tensor(),
@@ -53,7 +58,6 @@ template <class Convolution>
 struct InputGradientNode final : ConvolutionNode<Convolution> {
   using ConvolutionNode<Convolution>::ConvolutionNode;
   std::string_view name() const override { return Convolution::input_gradient_name; }
-  Saves saves() const override { return Saves::all_inputs(); }
   std::vector<Tensor> backward(const Tensor& u) override {
     return {this->needs(0) ? forward(this->convolution_, u, this->input(1), Tensor()) : Tensor(),
             this->needs(1) ? filter_gradient(this->convolution_, u, this->input(0)) : Tensor()};
@@ -64,7 +68,6 @@ template <class Convolution>
 struct FilterGradientNode final : ConvolutionNode<Convolution> {
   using ConvolutionNode<Convolution>::ConvolutionNode;
   std::string_view name() const override { return Convolution::filter_gradient_name; }
-  Saves saves() const override { return Saves::all_inputs(); }
   std::vector<Tensor> backward(const Tensor& v) override {
     return {this->needs(0) ? input_gradient(this->convolution_, this->input(1), v) : Tensor(),
             this->needs(1) ? forward(this->convolution_, this->input(0), v, Tensor()) : Tensor()};
@@ -72,15 +75,16 @@ struct FilterGradientNode final : ConvolutionNode<Convolution> {
 };
 
 template <class Convolution>
-struct BiasGradientNode final : ConvolutionNode<Convolution> {
-  using ConvolutionNode<Convolution>::ConvolutionNode;
+struct BiasGradientNode final : Node {
+  explicit BiasGradientNode(Shared<Convolution> convolution) : convolution_(std::move(convolution)) {}
   std::string_view name() const override { return Convolution::bias_gradient_name; }
   Saves saves() const override { return Saves::nothing(); }
   std::vector<Tensor> backward(const Tensor& v) override {
-    Shape column = this->convolution_->y_shape;
+    Shape column = convolution_->y_shape;
     for (int axis = 0; axis < column.rank(); ++axis) column[axis] = axis == 1 ? column[1] : 1;
-    return {broadcast_to(reshape(v, column), this->convolution_->y_shape)};
+    return {broadcast_to(reshape(v, column), convolution_->y_shape)};
   }
+  Shared<Convolution> convolution_;
 };
 
 /// A result of that shape, filled by kernel(tag, pointer) for the element type of `like`.
@@ -103,7 +107,7 @@ Tensor forward(Shared<Convolution> convolution, const Tensor& x, const Tensor& w
     convolution->template forward<T>(contiguous(x).data<T>(), contiguous(w).data<T>(),
                                      bias.defined() ? dense_bias.data<T>() : nullptr, result);
   });
-  return record<ForwardNode<Convolution>>(std::move(y), {&x, &w, &bias}, std::move(convolution));
+  return record<ForwardNode<Convolution>>(std::move(y), {&x, &w, &bias}, std::move(convolution), x, w);
 }
 
 template <class Convolution>
@@ -111,7 +115,7 @@ Tensor input_gradient(Shared<Convolution> convolution, const Tensor& dy, const T
   Tensor dx = computed(Convolution::input_gradient_name, convolution->x_shape, w, [&]<class T>(TypeTag<T>, T* result) {
     convolution->template input_gradient<T>(contiguous(dy).data<T>(), contiguous(w).data<T>(), result);
   });
-  return record<InputGradientNode<Convolution>>(std::move(dx), {&dy, &w}, std::move(convolution));
+  return record<InputGradientNode<Convolution>>(std::move(dx), {&dy, &w}, std::move(convolution), dy, w);
 }
 
 template <class Convolution>
@@ -119,7 +123,7 @@ Tensor filter_gradient(Shared<Convolution> convolution, const Tensor& x, const T
   Tensor dw = computed(Convolution::filter_gradient_name, convolution->w_shape, x, [&]<class T>(TypeTag<T>, T* result) {
     convolution->template filter_gradient<T>(contiguous(x).data<T>(), contiguous(dy).data<T>(), result);
   });
-  return record<FilterGradientNode<Convolution>>(std::move(dw), {&x, &dy}, std::move(convolution));
+  return record<FilterGradientNode<Convolution>>(std::move(dw), {&x, &dy}, std::move(convolution), x, dy);
 }
 
 template <class Convolution>

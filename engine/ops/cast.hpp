@@ -6,7 +6,9 @@
 namespace orbitgrad {
 
 /// The same values in another element type (x itself if it has it already). Differentiable between floating types;
-/// otherwise the history ends here.
+/// otherwise the history ends here. A floating value becomes an integer towards zero; one beyond the range becomes the
+/// nearest end of it (infinities too), NaN becomes 0. int64 to int32 keeps the low 32 bits. To bool: not zero, so NaN
+/// is true.
 Tensor cast(const Tensor& x, DType dtype);
 
 /// The same values in dense row-major memory: x itself if they are already.

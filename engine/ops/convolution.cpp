@@ -39,7 +39,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   constexpr std::string_view op = PlainConvolution::name;
   convolution_checks::require_kinds(op, x, w, bias);
   if (x.rank() != 4) fail(op, "x must be [N, C, H, W], got {}. Reshape it.", x.shape().to_string());
-  if (w.rank() != 4) fail(op, "w must be [K, C / groups, kh, kw], got {}.", w.shape().to_string());
+  if (w.rank() != 4) fail(op, "w must be [K, C / groups, kh, kw], got {}. Reshape it.", w.shape().to_string());
   const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};
   convolution_checks::require_settings(op, settings);
   convolution_checks::require_channels(op, x, w, bias, options.groups);

@@ -12,7 +12,8 @@ struct Settings {
 };
 
 inline void require_kinds(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias) {
-  require(x.defined() && w.defined(), op, "x and w must be tensors, got an undefined one.");
+  require(x.defined() && w.defined(), op,
+          "x and w must be tensors, got an undefined one. Only the bias may be left out.");
   require_same_kind(op, x, w);
   if (bias.defined()) require_same_kind(op, x, bias);
   require(is_floating(x.dtype()), op, "takes float32 or float64, got {}. Convert it first: x.to(DType::float32).",
@@ -24,11 +25,15 @@ inline void require_settings(std::string_view op, const Settings& settings) {
   require(settings.stride <= most && settings.padding <= most && settings.dilation <= most, op,
           "stride, padding and dilation are at most {}, got {}, {} and {}. Use smaller ones.", most, settings.stride,
           settings.padding, settings.dilation);
-  require(settings.stride >= 1, op, "the stride must be at least 1, got {}.", settings.stride);
+  require(settings.stride >= 1, op, "the stride must be at least 1, got {}. Use 1 to visit every position.",
+          settings.stride);
   require(settings.padding >= 0, op, "the padding must not be negative, got {}. Crop x with slice instead.",
           settings.padding);
-  require(settings.dilation >= 1, op, "the dilation must be at least 1, got {}.", settings.dilation);
-  require(settings.groups >= 1, op, "the number of channel groups must be at least 1, got {}.", settings.groups);
+  require(settings.dilation >= 1, op, "the dilation must be at least 1, got {}. Use 1 for a kernel without gaps.",
+          settings.dilation);
+  require(settings.groups >= 1, op,
+          "the number of channel groups must be at least 1, got {}. Use 1 for a convolution of all channels.",
+          settings.groups);
 }
 
 /// x has its channels on axis 1, w is [K, C / groups, ...], bias [K] or undefined.
@@ -36,20 +41,23 @@ inline void require_channels(std::string_view op, const Tensor& x, const Tensor&
                              std::int64_t groups) {
   const std::int64_t in = x.size(1), out = w.size(0);
   if (in % groups != 0 || out % groups != 0)
-    fail(op, "{} channel groups must divide the {} input channels of x {} and the {} output channels of w {}.", groups,
-         in, x.shape().to_string(), out, w.shape().to_string());
+    fail(op,
+         "{} channel groups must divide the {} input channels of x {} and the {} output channels of w {}. Change the "
+         "groups or the channels.",
+         groups, in, x.shape().to_string(), out, w.shape().to_string());
   if (w.size(1) != in / groups)
     fail(op, "x {} has {} channels in {} group(s), so w must be [K, {}, ...], got {}. Make the channels agree.",
          x.shape().to_string(), in, groups, in / groups, w.shape().to_string());
   if (bias.defined() && bias.shape() != Shape{out})
-    fail(op, "the bias must be [{}], one value per output channel, got {}.", out, bias.shape().to_string());
+    fail(op, "the bias must be [{}], one value per output channel, got {}. Reshape it.", out, bias.shape().to_string());
 }
 
 /// The kernel fits into the padded image at least once.
 inline void require_fit(std::string_view op, const Tensor& x, std::int64_t kernel_height, std::int64_t kernel_width,
                         const Settings& settings) {
-  require(kernel_height >= 1 && kernel_width >= 1, op, "the kernel must have at least one tap, got {} x {}.",
-          kernel_height, kernel_width);
+  require(kernel_height >= 1 && kernel_width >= 1, op,
+          "the kernel must have at least one tap, got {} x {}. Give w a size of 1 or more.", kernel_height,
+          kernel_width);
   const std::int64_t height = x.size(-2) + 2 * settings.padding, width = x.size(-1) + 2 * settings.padding;
   const std::int64_t rows = settings.dilation * (kernel_height - 1) + 1;
   const std::int64_t columns = settings.dilation * (kernel_width - 1) + 1;

@@ -68,7 +68,8 @@ template <class T>
 Tensor from_span(std::span<const T> values, const Shape& shape) {
   Tensor result = Tensor::empty(shape, dtype_of<T>());
   require(static_cast<std::int64_t>(values.size()) == result.numel(), "from_vector",
-          "{} values do not fill the shape {}, which has {}.", values.size(), shape, result.numel());
+          "{} values do not fill the shape {}, which has {}. Give as many values as it has elements.", values.size(),
+          shape, result.numel());
   std::copy(values.begin(), values.end(), fresh_data<T>(result));
   return result;
 }

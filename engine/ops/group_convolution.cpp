@@ -81,17 +81,21 @@ void require_shapes(const Tensor& x, const Tensor& w, const groups::LatticeGroup
   if constexpr (is_lifting) {
     if (x.rank() != 4)
       fail(op, "x must be images [N, C, H, W], got {}.{}", x.shape().to_string(),
-           x.rank() == 5 ? " Regular features take group_conv2d(...)." : "");
-    if (w.rank() != 4) fail(op, "w must be [K, C / groups, k, k], got {}.", w.shape().to_string());
+           x.rank() == 5 ? " Regular features take group_conv2d(...)." : " Reshape it.");
+    if (w.rank() != 4)
+      fail(op, "w must be [K, C / groups, k, k], got {}. Filters over the group are for group_conv2d(...).",
+           w.shape().to_string());
   } else {
     if (x.rank() != 5 || x.size(2) != order)
       fail(op, "x must be [N, C, |G|, H, W] with |G| = {}, got {}.{}", order, x.shape().to_string(),
-           x.rank() == 4 ? " Lift it first: lift_conv2d(...)" : " Use the group that made x.");
+           x.rank() == 4 ? " Lift it first: lift_conv2d(...)." : " Use the group that made x.");
     if (w.rank() != 5 || w.size(2) != order)
-      fail(op, "w must be [K, C / groups, |G|, k, k] with |G| = {}, got {}.", order, w.shape().to_string());
+      fail(op, "w must be [K, C / groups, |G|, k, k] with |G| = {}, got {}. Give it one plane per group element.",
+           order, w.shape().to_string());
   }
   if (w.size(-1) != w.size(-2))
-    fail(op, "the kernel must be square so that {} acts on it, got {} x {}.", group.name, w.size(-2), w.size(-1));
+    fail(op, "the kernel must be square so that {} acts on it, got {} x {}. Pad it to a square.", group.name,
+         w.size(-2), w.size(-1));
 }
 
 template <bool is_lifting>

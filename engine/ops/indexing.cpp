@@ -111,6 +111,12 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
 
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   const NoGrad no_grad;
+  const Tensor dense = contiguous(index);
+  const std::int64_t* labels = dense.data<std::int64_t>();
+  for (std::int64_t i = 0; i < dense.numel(); ++i)  // no counting from the end: a label of -1 is a mistake
+    require(labels[i] >= 0 && labels[i] < classes, "one_hot",
+            "label {} at position {} of an index {} is no class. Use 0 to {}.", labels[i], i, index.shape(),
+            classes - 1);
   const Tensor column = unsqueeze(index, index.rank());
   return scatter_add(ones(column.shape(), dtype), -1, column, classes);
 }

@@ -15,7 +15,8 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index);
 /// gather. Equal positions add up in order of j. Differentiable in source.
 Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int64_t length);
 
-/// [.., classes]: 1 at each position of the index, else 0.
+/// [.., classes]: 1 at each position of the index, else 0. Error: a position outside [0, classes); here -1 is not the
+/// last.
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype = DType::float32);
 
 }  // namespace orbitgrad

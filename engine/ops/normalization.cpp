@@ -150,7 +150,7 @@ kernels::BatchNormProblem batch_norm_problem(std::string_view op, const Tensor& 
           x.defined() ? x.shape().to_string() : "an undefined tensor");
   require(is_floating(x.dtype()), op, "takes float32 or float64, got {}. Convert it first: x.to(DType::float32).",
           name(x.dtype()));
-  require(epsilon >= 0, op, "epsilon must not be negative, got {}.", epsilon);
+  require(epsilon >= 0, op, "epsilon must not be negative, got {}. Use a small number like 1e-5.", epsilon);
   kernels::BatchNormProblem problem{.batch = x.size(0), .fields = x.size(1), .positions = 1, .epsilon = epsilon};
   for (int axis = 2; axis < x.rank(); ++axis) problem.positions *= x.shape()[axis];
   return problem;
@@ -164,7 +164,7 @@ void require_field_values(std::string_view op, const Tensor& x, std::initializer
     require(value->defined(), op, "{} is undefined. Give a tensor of shape [{}].", name, x.size(1));
     require_same_kind(op, x, *value);
     if (value->shape() != Shape{x.size(1)})
-      fail(op, "{} must be [{}], one value per field of x {}, got {}.", name, x.size(1), x.shape(),
+      fail(op, "{} must be [{}], one value per field of x {}, got {}. Reshape it.", name, x.size(1), x.shape(),
            value->shape().to_string());
   }
 }

@@ -93,8 +93,8 @@ struct PlanePooling {
 
 PlanePooling plane_pooling(std::string_view op, const Tensor& x, const Pool2dOptions& options) {
   if (x.rank() < 3) fail(op, "x must have rank 3 or more, [..., H, W], got {}. Reshape it.", x.shape().to_string());
-  require(options.kernel >= 1, op, "the kernel must be at least 1, got {}.", options.kernel);
-  require(options.stride >= 0, op, "the stride must be at least 1 (or 0 for that of the kernel), got {}.",
+  require(options.kernel >= 1, op, "the kernel must be at least 1, got {}. Use 2 to halve an image.", options.kernel);
+  require(options.stride >= 0, op, "the stride must be at least 1, got {}. Use 0 for that of the kernel.",
           options.stride);
   constexpr std::int64_t most = std::int64_t{1} << 20;  // longer than any image; the arithmetic below stays in range
   require(options.kernel <= most && options.stride <= most, op,
@@ -127,7 +127,8 @@ PlanePooling plane_pooling(std::string_view op, const Tensor& x, const Pool2dOpt
 kernels::GroupPoolProblem group_pooling(std::string_view op, const Tensor& x) {
   if (x.rank() != 5 || x.size(2) < 1)
     fail(op, "x must be regular features [N, C, |G|, H, W], got {}.{}", x.shape().to_string(),
-         x.rank() == 4 ? " Images have no group axis: lift them first, lift_conv2d(...)." : "");
+         x.rank() == 4 ? " Images have no group axis: lift them first, lift_conv2d(...)."
+                       : " Keep one plane per group element.");
   return kernels::GroupPoolProblem::whole_group(x.size(0) * x.size(1), x.size(2), x.size(3) * x.size(4));
 }
 

@@ -175,7 +175,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int extra = x.rank() - shape.rank();
   require(extra >= 0 && broadcast_shapes("sum_to", shape, x.shape()) == x.shape(), "sum_to",
-          "shape {} does not come from {} by broadcasting.", x.shape(), shape);
+          "shape {} does not come from {} by broadcasting. Sum to a shape that does.", x.shape(), shape);
   Axes axes;
   for (int axis = 0; axis < x.rank(); ++axis)
     if (axis < extra || (shape[axis - extra] == 1 && x.shape()[axis] != 1)) axes.push_back(axis);
@@ -239,7 +239,8 @@ Tensor flip(const Tensor& x, const Axes& axes) {
 
 Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shape& step) {
   require(shape.rank() == x.rank() && start.rank() == x.rank() && step.rank() == x.rank(), "embed",
-          "a tensor of shape {} needs a shape, starts and steps of the same rank.", x.shape());
+          "a tensor of shape {} needs a shape, starts and steps of the same rank. Give one number per axis.",
+          x.shape());
   std::int64_t offset = 0;
   Tensor result = zeros(shape, x.dtype());
   Shape strides = result.strides();
@@ -247,8 +248,8 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
     const std::int64_t last = start[axis] + (x.shape()[axis] - 1) * step[axis];
     require(x.shape()[axis] == 0 ||
                 (std::min(start[axis], last) >= 0 && std::max(start[axis], last) < shape[axis] && step[axis] != 0),
-            "embed", "shape {} from {} in steps of {} does not fit into {} on axis {}.", x.shape(), start[axis],
-            step[axis], shape, axis);
+            "embed", "shape {} from {} in steps of {} does not fit into {} on axis {}. Embed it in a larger shape.",
+            x.shape(), start[axis], step[axis], shape, axis);
     if (x.numel() > 0) offset += start[axis] * result.strides()[axis];
     strides[axis] *= step[axis];
   }

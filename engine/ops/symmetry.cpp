@@ -131,8 +131,8 @@ void require_points(std::string_view op, const Tensor& x, const groups::Action& 
 
 void require_weights(std::string_view op, const Tensor& w, const groups::Action& out, const groups::Action& in) {
   require(w.rank() == 2 && w.size(0) == out.points() && w.size(1) == in.points(), op,
-          "w must be [out, in] = [{}, {}], the points of the two actions, got {}.", out.points(), in.points(),
-          w.shape());
+          "w must be [out, in] = [{}, {}], the points of the two actions, got {}. Reshape it.", out.points(),
+          in.points(), w.shape());
   require(out.group().has_same_table(in.group()), op,
           "the actions are of different groups, {} of order {} and {} of order {}. Both must be of one group.",
           out.group().name(), out.group().order(), in.group().name(), in.group().order());
@@ -165,8 +165,8 @@ Tensor act_on_image(const Tensor& x, const groups::LatticeGroup& group, int elem
 
 Tensor act_on_regular(const Tensor& x, const groups::LatticeGroup& group, int element) {
   require_lattice("act_on_regular", x, group, element, 3);
-  require(x.size(-3) == group.order(), "act_on_regular", "x must be [..., |G|, H, W] with |G| = {}, got {}.",
-          group.order(), x.shape());
+  require(x.size(-3) == group.order(), "act_on_regular",
+          "x must be [..., |G|, H, W] with |G| = {}, got {}. Use the group that made x.", group.order(), x.shape());
   std::vector<std::int64_t> source;
   const int inverse = group.group.inverse(element);
   for (int t = 0; t < group.order(); ++t) source.push_back(group.group.product(inverse, t));
@@ -202,8 +202,9 @@ Tensor equivariance_penalty(const Tensor& w, const groups::Action& out, const gr
 Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
   constexpr std::string_view op = "rotate_bilinear";
   require(x.rank() == 4, op, "x must be [N, C, H, W], got {}. Reshape it.", x.shape());
-  require(angles.defined() && angles.shape() == Shape{x.size(0)}, op, "the angles must be [{}], one per image, got {}.",
-          x.size(0), angles.defined() ? angles.shape().to_string() : "an undefined tensor");
+  require(angles.defined() && angles.shape() == Shape{x.size(0)}, op,
+          "the angles must be [{}], one per image, got {}. Give one for each.", x.size(0),
+          angles.defined() ? angles.shape().to_string() : "an undefined tensor");
   require(angles.device() == x.device(), op, "x is on {}, the angles on {}. Move them to one device.", name(x.device()),
           name(angles.device()));
   return linear::apply(Rotation{contiguous(cast(angles.detach(), DType::float64)), x.shape(), x.shape()}, x);

@@ -13,9 +13,14 @@ Action eval_command(CLI::App& app) {
   };
   const auto options = std::make_shared<Options>();
   app.add_option("RUN", options->run, "Folder of the run")->required();
-  app.add_option("--data", options->data, "Folder of MNIST, if it is not where it was");
+  app.add_option("--data", options->data,
+                 "Folder of MNIST, if it is not where it was; other digits than the run's are evaluated with a note");
   add_threads_option(app);
-  return [options] { fmt::print("{}", result_table({evaluate_run(options->run, options->data)})); };
+  return [options] {
+    const RotmnistResult result = evaluate_run(options->run, options->data);
+    fmt::print("{}", result_table({result}));
+    if (!result.note.empty()) fmt::print("\n{}\n", result.note);
+  };
 }
 
 }  // namespace orbitgrad::experiments

@@ -69,7 +69,9 @@ Action install(CLI::App& app) {
   add("--batch", run.training.batch_size, "Digits per step")->check(CLI::Range(1, 1000000));
   add("--lr", run.training.learning_rate, "Learning rate of Adam")->check(problem_of_positive_number);
   add("--schedule", run.training.schedule, "Learning rate: constant, step, cosine or one_cycle");
-  add("--augment", options->augment, "none, or rotate: a new random angle for every digit and epoch");
+  add("--augment", options->augment,
+      "none, or rotate: a new random angle for every digit and epoch. The published setting (the authors' script) is "
+      "rotate, with --epochs 100, or 300 for z2cnn");
   add("--seed", run.training.seed, "Seed of weights, order, augmentation and dropout")->check(problem_of_seed);
   add("--implementation", run.implementation, "Group convolution: auto, expanded or orbit_gather");
   add("--evaluate-every", run.training.evaluate_epochs, "Epochs between evaluations; 0: at the end only")

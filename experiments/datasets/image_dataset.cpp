@@ -1,7 +1,6 @@
 #include "experiments/datasets/image_dataset.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "experiments/datasets/random_sequence.hpp"
@@ -23,16 +22,6 @@ void check_dataset(const ImageDataset& dataset) {
             "label {} of image {} is outside 0 to {}. Check that the label file belongs to these images.", label, i,
             dataset.classes - 1);
   }
-}
-
-std::vector<std::int64_t> class_counts(const ImageDataset& dataset) {
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(dataset.classes), 0);
-  for (const std::int64_t label : dataset.labels) {
-    require(label >= 0 && label < dataset.classes, "class_counts",
-            "label {} is outside 0 to {}. Set `classes` to the number of classes.", label, dataset.classes - 1);
-    ++counts[static_cast<std::size_t>(label)];
-  }
-  return counts;
 }
 
 ImageDataset select(const ImageDataset& dataset, std::span<const std::int64_t> indices) {
@@ -70,41 +59,6 @@ std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t s
     std::swap(order[static_cast<std::size_t>(last)], order[static_cast<std::size_t>(random.below(last + 1))]);
   }
   return order;
-}
-
-DatasetSplit split_dataset(const ImageDataset& dataset, std::int64_t train_count, std::int64_t valid_count,
-                           std::int64_t test_count, std::uint64_t seed) {
-  require(train_count >= 0 && valid_count >= 0 && test_count >= 0 && train_count <= dataset.count &&
-              valid_count <= dataset.count - train_count && test_count <= dataset.count - train_count - valid_count,
-          "split_dataset", "{} + {} + {} images are asked for, the data set has {}. Ask for fewer.", train_count,
-          valid_count, test_count, dataset.count);
-  const std::vector<std::int64_t> order = random_permutation(dataset.count, seed);
-  const auto part = [&](std::int64_t begin, std::int64_t size) {
-    return select(dataset, std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
-  };
-  return {part(0, train_count), part(train_count, valid_count), part(train_count + valid_count, test_count)};
-}
-
-Standardisation measure_standardisation(const ImageDataset& dataset) {
-  require(!dataset.pixels.empty(), "measure_standardisation", "the data set has no pixels. Load images first.");
-  const double count = static_cast<double>(dataset.pixels.size());
-  double sum = 0;
-  for (const float pixel : dataset.pixels) sum += pixel;
-  const double mean = sum / count;
-  double squares = 0;
-  for (const float pixel : dataset.pixels) squares += (pixel - mean) * (pixel - mean);
-  return {static_cast<float>(mean), static_cast<float>(std::sqrt(squares / count))};
-}
-
-void standardise(ImageDataset& dataset, Standardisation constants) {
-  require(constants.deviation > 0, "standardise", "the deviation is {}. Pass a positive one.", constants.deviation);
-  kernels::parallel_for(static_cast<std::int64_t>(dataset.pixels.size()), 1 << 16,
-                        [&](std::int64_t begin, std::int64_t end) {
-                          float* pixel = dataset.pixels.data();
-                          for (std::int64_t i = begin; i < end; ++i) {
-                            pixel[i] = (pixel[i] - constants.mean) / constants.deviation;
-                          }
-                        });
 }
 
 ImageDataset concatenate(const ImageDataset& a, const ImageDataset& b) {

@@ -1,5 +1,5 @@
-// Labelled images in memory, and what every data set needs: checking, counting, selecting, splitting, standardising.
-// Splits and permutations depend on a seed alone (Fisher-Yates with Philox), never on the platform's library.
+// Labelled images in memory, and what every data set needs: checking, selecting, permuting.
+// Permutations depend on a seed alone (Fisher-Yates with Philox), never on the platform's library.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace orbitgrad::experiments {
 
 struct ImageDataset {
   std::int64_t count = 0, channels = 0, height = 0, width = 0;
-  std::vector<float> pixels;         // [count, channels, height, width], in [0, 1] before standardising
+  std::vector<float> pixels;         // [count, channels, height, width], in [0, 1]
   std::vector<std::int64_t> labels;  // [count], in [0, classes)
   int classes = 0;
 
@@ -21,35 +21,14 @@ struct ImageDataset {
   }
 };
 
-struct DatasetSplit {
-  ImageDataset train, valid, test;
-};
-
 /// Error if the arrays do not fit the sizes or a label lies outside [0, classes).
 void check_dataset(const ImageDataset& dataset);
-
-/// Images per class, [classes].
-std::vector<std::int64_t> class_counts(const ImageDataset& dataset);
 
 /// The images at the given indices, in their order. Error: an index outside [0, count).
 ImageDataset select(const ImageDataset& dataset, std::span<const std::int64_t> indices);
 
 /// A permutation of 0 .. count-1, uniform and a function of (count, seed) alone. Error: count is negative or >= 2^32.
 std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t seed);
-
-/// Disjoint random parts with the given sizes; what is over is left out. Error: the sizes exceed the data set.
-DatasetSplit split_dataset(const ImageDataset& dataset, std::int64_t train_count, std::int64_t valid_count,
-                           std::int64_t test_count, std::uint64_t seed);
-
-struct Standardisation {
-  float mean, deviation;
-};
-
-/// Mean and standard deviation of all pixels, accumulated in double. Error: no pixels.
-Standardisation measure_standardisation(const ImageDataset& dataset);
-
-/// pixel <- (pixel - mean) / deviation, in place. Error: deviation is not positive.
-void standardise(ImageDataset& dataset, Standardisation constants);
 
 /// The images of both, first a, then b. Error: image sizes or classes differ.
 ImageDataset concatenate(const ImageDataset& a, const ImageDataset& b);

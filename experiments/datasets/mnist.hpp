@@ -8,9 +8,6 @@
 
 namespace orbitgrad::experiments {
 
-/// Mean and deviation of the 60,000 training images with pixels in [0, 1].
-inline constexpr Standardisation mnist_standardisation{0.13066f, 0.30811f};
-
 struct Mnist {
   ImageDataset train, test;  // [count, 1, 28, 28], 10 classes
 };

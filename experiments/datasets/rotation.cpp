@@ -1,7 +1,6 @@
 #include "experiments/datasets/rotation.hpp"
 
 #include <numbers>
-#include <numeric>
 
 #include "experiments/datasets/random_sequence.hpp"
 #include "groups/error.hpp"
@@ -37,12 +36,6 @@ ImageDataset rotate_images(const ImageDataset& dataset, std::uint64_t seed, std:
   angles.reserve(keys.size());
   for (const std::int64_t key : keys) angles.push_back(rotation_angle(seed, key));
   return rotate_images(dataset, angles);
-}
-
-ImageDataset rotate_images(const ImageDataset& dataset, std::uint64_t seed) {
-  std::vector<std::int64_t> keys(static_cast<std::size_t>(dataset.count));
-  std::iota(keys.begin(), keys.end(), std::int64_t{0});
-  return rotate_images(dataset, seed, keys);
 }
 
 }  // namespace orbitgrad::experiments

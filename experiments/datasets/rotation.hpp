@@ -19,7 +19,4 @@ ImageDataset rotate_images(const ImageDataset& dataset, std::span<const double> 
 /// Rotates image i by rotation_angle(seed, keys[i]). Error: not one key for every image.
 ImageDataset rotate_images(const ImageDataset& dataset, std::uint64_t seed, std::span<const std::int64_t> keys);
 
-/// Rotates image i by rotation_angle(seed, i).
-ImageDataset rotate_images(const ImageDataset& dataset, std::uint64_t seed);
-
 }  // namespace orbitgrad::experiments

@@ -236,16 +236,32 @@ Conv2dProblem with_batch(Conv2dProblem problem, std::int64_t batch) {
   return problem;
 }
 
+/// The batch in slices of `least` images, some of them one image longer.
+struct Slices {
+  std::int64_t count, least;
+  bool some_longer;
+};
+Slices slices_of(ConvolutionOp op, const Conv2dProblem& problem) {
+  const std::int64_t count = slice_count(op, problem);
+  return {count, problem.batch / count, problem.batch % count != 0};
+}
+
+/// Whether oneDNN has the primitives of the short and of the longer slices.
+bool has_all_primitives(ConvolutionOp op, const Conv2dProblem& problem, bool with_bias) {
+  const Slices slices = slices_of(op, problem);
+  return compiled(op, with_batch(problem, slices.least), with_bias) != nullptr &&
+         (!slices.some_longer || compiled(op, with_batch(problem, slices.least + 1), with_bias) != nullptr);
+}
+
 /// Calls body(slice, first image, compiled convolution, filters in its layout or null) for every slice.
 template <class Body>
 void for_each_slice(ConvolutionOp op, const Conv2dProblem& problem, bool with_bias, const float* w, Body&& body) {
-  const std::int64_t slices = slice_count(op, problem);
-  // Slices have one of two lengths; the filters are converted once for each.
-  const std::int64_t least = problem.batch / slices;
+  const auto [slices, least, some_longer] = slices_of(op, problem);
+  // The filters are converted once for each of the two lengths.
   std::shared_ptr<const Compiled> ready[2];
   const float* filters[2] = {w, w};
   std::int64_t room[2] = {0, 0};
-  for (int longer = 0; longer < (problem.batch % slices == 0 ? 1 : 2); ++longer) {
+  for (int longer = 0; longer < (some_longer ? 2 : 1); ++longer) {
     ready[longer] = compiled(op, with_batch(problem, least + longer), with_bias);
     if (w != nullptr && ready[longer]->w.differs)
       room[longer] = static_cast<std::int64_t>(ready[longer]->w.wanted.get_size() / sizeof(float) + 16) / 16 * 16;
@@ -258,7 +274,7 @@ void for_each_slice(ConvolutionOp op, const Conv2dProblem& problem, bool with_bi
     run_reorder(ready[longer]->w, from, to);
     filters[longer] = packed + longer * room[0];
   }
-  parallel_for(slices, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(slices, 1, [&, slices = slices, least = least](std::int64_t begin, std::int64_t end) {
     const OneThread one;
     for (std::int64_t slice = begin; slice < end; ++slice) {
       const std::int64_t first = problem.batch * slice / slices;
@@ -273,7 +289,8 @@ void for_each_slice(ConvolutionOp op, const Conv2dProblem& problem, bool with_bi
 template <ConvolutionOp op>
 bool onednn_supports(const Conv2dProblem& problem) {
   if (problem.x_size() == 0 || problem.w_size() == 0 || problem.y_size() == 0) return false;
-  return compiled(op, with_batch(problem, problem.batch / slice_count(op, problem)), false) != nullptr;
+  return has_all_primitives(op, problem, false) &&
+         (op != ConvolutionOp::forward || has_all_primitives(op, problem, true));  // the caller may add a bias
 }
 template bool onednn_supports<ConvolutionOp::forward>(const Conv2dProblem&);
 template bool onednn_supports<ConvolutionOp::input_gradient>(const Conv2dProblem&);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/host_device.hpp"
@@ -200,15 +201,26 @@ struct Where {
   }
 };
 
-/// Conversion to another element type; to bool means "not zero".
+/// Conversion to another element type. To bool: "not zero". From floating to an integer: towards zero, what lies beyond
+/// the range becomes its nearest end, NaN becomes 0. From one integer to a shorter one: modulo 2^bits.
 template <class To>
 struct Convert {
   template <class From>
   ORBITGRAD_HOST_DEVICE To operator()(From x) const {
-    if constexpr (std::is_same_v<To, bool>)
+    if constexpr (std::is_same_v<To, bool>) {
       return x != From{0};
-    else
+    } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+      constexpr To least = std::numeric_limits<To>::min(), most = std::numeric_limits<To>::max();
+      constexpr From low = static_cast<From>(least), beyond = -low;  // powers of two, hence exact
+      // C++ leaves the cast of NaN and of what lies outside [low, beyond) undefined.
+      const From bounded = x < beyond ? (x < low ? low : x) : From{0};
+      if constexpr (std::numeric_limits<From>::digits >= std::numeric_limits<To>::digits)
+        return static_cast<To>(x >= beyond ? static_cast<From>(most) : bounded);
+      else
+        return x >= beyond ? most : static_cast<To>(bounded);
+    } else {
       return static_cast<To>(x);
+    }
   }
 };
 

@@ -2,7 +2,9 @@
 #include "engine/ops/convolution.hpp"
 
 #include <limits>
+#include <memory>
 
+#include "engine/ops/arithmetic.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
 
@@ -95,6 +97,29 @@ TEST(Convolution, OnlyTheFilterIsTracked) {
   const Inputs in = settings()[0].inputs();
   expect_derivatives({"filter", [](const Inputs& x) { return conv2d(x[0], x[1]); }, {in[0].detach(), in[1]}});
   EXPECT_FALSE(conv2d(in[0].detach(), in[1].detach()).requires_grad());
+}
+
+/// Whether the graph of y = conv2d(x, w, bias), with gradients asked for as given, keeps x and w in memory.
+std::pair<bool, bool> kept(bool x_is_tracked, bool w_is_tracked, bool bias_is_tracked) {
+  const auto made = [](const Shape& shape, bool is_tracked) {
+    Tensor leaf = ones(shape);
+    if (is_tracked) leaf.set_requires_grad();
+    return leaf * 1.0;  // of which nobody else has a handle
+  };
+  Tensor x = made({2, 3, 5, 4}, x_is_tracked), w = made({4, 3, 3, 3}, w_is_tracked);
+  const Tensor y = conv2d(x, w, made({4}, bias_is_tracked));
+  const std::weak_ptr<Storage> x_memory = x.body().storage, w_memory = w.body().storage;
+  x = w = Tensor();
+  return {!x_memory.expired(), !w_memory.expired()};
+}
+
+TEST(Convolution, KeepsOnlyWhatAGradientNeeds) {
+  using Kept = std::pair<bool, bool>;
+  EXPECT_EQ(kept(true, true, true), Kept(true, true));
+  EXPECT_EQ(kept(true, false, true), Kept(false, true));
+  EXPECT_EQ(kept(false, true, false), Kept(true, false));
+  EXPECT_EQ(kept(false, false, true), Kept(false, false));
+  EXPECT_EQ(kept(false, false, false), Kept(false, false));
 }
 
 TEST(Convolution, EmptyBatch) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/allocator.hpp"
+#include "engine/autograd/grad.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/comparison.hpp"
@@ -212,6 +213,38 @@ TEST(Values, Indexing) {
   EXPECT_ERROR(index_select(x, 0, from_vector<float>({1})), "int64");
   EXPECT_ERROR(gather(x, 0, from_vector<std::int64_t>({1})), "do not fit");
   EXPECT_EQ(one_hot(from_vector<std::int64_t>({1, 0}), 3).to_vector<float>(), (std::vector<float>{0, 1, 0, 1, 0, 0}));
+}
+
+TEST(Values, OneHotTakesClassesOnly) {
+  const Tensor labels = from_vector<std::int64_t>({0, 2, 1, -1, 0, 2}, {2, 3});
+  EXPECT_ERROR(one_hot(labels, 3), "label -1 at position 3 of an index [2, 3] is no class. Use 0 to 2.");
+  EXPECT_ERROR(one_hot(from_vector<std::int64_t>({0, 3}), 3), "label 3 at position 1");
+  EXPECT_ERROR(one_hot(from_vector<float>({0}), 3), "int64");
+  EXPECT_EQ(one_hot(from_vector<std::int64_t>({}, {0}), 0).shape(), (Shape{0, 0}));
+}
+
+TEST(Values, ExtremesOfNanAndTheirGradients) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const auto expect = [](const TensorFunction& f, const std::vector<double>& y, const std::vector<double>& to_a) {
+    Tensor a = from_vector<double>({nan_value, 1, nan_value, 2, 1, 3, -inf, nan_value});
+    Tensor b = from_vector<double>({1, nan_value, nan_value, 2, 3, 1, inf, -inf});
+    a.set_requires_grad(), b.set_requires_grad();
+    const Tensor result = f({a, b});
+    const auto values = result.to_vector<double>();
+    const auto gradients = grad({sum(result)}, {a, b});
+    const auto da = gradients[0].to_vector<double>(), db = gradients[1].to_vector<double>();
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      if (std::isnan(y[i]))
+        EXPECT_TRUE(std::isnan(values[i])) << i;
+      else
+        EXPECT_EQ(values[i], y[i]) << i;
+      EXPECT_EQ(da[i], to_a[i]) << i;
+      EXPECT_EQ(db[i], 1 - to_a[i]) << i;
+    }
+  };
+  const double n = nan_value;
+  expect([](const auto& x) { return maximum(x[0], x[1]); }, {n, n, n, 2, 3, 3, inf, n}, {1, 0, 1, 1, 0, 1, 0, 1});
+  expect([](const auto& x) { return minimum(x[0], x[1]); }, {n, n, n, 2, 1, 1, -inf, n}, {1, 0, 1, 1, 1, 0, 1, 1});
 }
 
 TEST(Values, MatmulMatchesALoopInEveryLayout) {

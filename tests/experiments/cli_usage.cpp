@@ -62,6 +62,7 @@ TEST(CliUsage, HelpVersionListAndDevices) {
     expect_contains(result.out, "Usage:");
     EXPECT_EQ(result.error, "");
   }
+  expect_contains(run_program({"train", "rotmnist", "--help"}).out, "published");
   EXPECT_TRUE(run_program({"--version"}).out.starts_with("orbitgrad "));
   const auto list = run_program({"list"}).out;
   for (const char* part : {"rotmnist", "z2cnn", "p4cnn_rp", "p4mcnn", "glyphs", "mnist"}) expect_contains(list, part);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 #include <set>
 #include <vector>
 
@@ -53,11 +54,11 @@ TEST(GlyphDigits, PixelsAreInRangeAndClassesBalanced) {
   for (const bool rotated : {false, true}) {
     const ImageDataset digits = glyph_digits(2000, 3, {.rotated = rotated});
     check_dataset(digits);
-    EXPECT_EQ(class_counts(digits), std::vector<std::int64_t>(10, 200));
+    for (const int digit : std::views::iota(0, 10)) EXPECT_EQ(std::ranges::count(digits.labels, digit), 200) << digit;
     const auto [low, high] = std::minmax_element(digits.pixels.begin(), digits.pixels.end());
     EXPECT_GE(*low, 0);
     EXPECT_LE(*high, 1);
-    const Standardisation measured = measure_standardisation(digits);
+    const Brightness measured = brightness(digits);
     EXPECT_NEAR(measured.mean, 0.14, 0.04);
     EXPECT_NEAR(measured.deviation, 0.22, 0.05);
   }
@@ -106,7 +107,7 @@ TEST(GlyphDigits, RotatedIsTheUprightDigitTurned) {
   const ImageDataset upright = glyph_digits(300, 2, {.noise = false});
   const ImageDataset rotated = glyph_digits(300, 2, {.rotated = true, .noise = false});
   EXPECT_EQ(upright.labels, rotated.labels);
-  const ImageDataset turned = rotate_images(upright, 2);
+  const ImageDataset turned = turned_by_index(upright, 2);
   double mean = 0, unturned_mean = 0;
   for (std::int64_t i = 0; i < upright.count; ++i) {
     const double similarity = correlation(turned.image(i), rotated.image(i));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/datasets/glyph_digits.hpp"
+#include "tests/experiments/datasets_support.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -48,9 +49,9 @@ struct SoftmaxRegression {
 
 TEST(GlyphDigitsSlow, ALinearModelStaysUnderEightyPercent) {
   ImageDataset train = glyph_digits(10000, 0), test = glyph_digits(4000, 0, {.first_index = 10000});
-  const Standardisation constants = measure_standardisation(train);
-  standardise(train, constants);
-  standardise(test, constants);
+  const Brightness standard = brightness(train);
+  for (ImageDataset* data : {&train, &test})
+    for (float& pixel : data->pixels) pixel = static_cast<float>((pixel - standard.mean) / standard.deviation);
   SoftmaxRegression model;
   constexpr int epochs = 20;
   double best = 0;

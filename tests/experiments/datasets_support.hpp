@@ -1,13 +1,16 @@
-// What the data set tests share: a temporary folder, expected error text, a thread count for one scope.
+// What the data set tests share: a temporary folder, expected error text, a thread count for one
+// scope, and what they ask of images.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,7 +18,9 @@
 #include <omp.h>
 #endif
 
+#include "experiments/datasets/rotation.hpp"
 #include "groups/error.hpp"
+#include "tests/engine/expect_error.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -54,6 +59,26 @@ class ThreadScope {
   [[maybe_unused]] int before_ = 1;
 };
 
+struct Brightness {
+  double mean = 0, deviation = 0;
+};
+
+/// Of all pixels.
+inline Brightness brightness(const ImageDataset& dataset) {
+  double sum = 0, squares = 0;
+  for (const float pixel : dataset.pixels) sum += pixel;
+  const double count = static_cast<double>(dataset.pixels.size()), mean = sum / count;
+  for (const float pixel : dataset.pixels) squares += (pixel - mean) * (pixel - mean);
+  return {mean, std::sqrt(squares / count)};
+}
+
+/// Image i turned by the angle of its own index.
+inline ImageDataset turned_by_index(const ImageDataset& dataset, std::uint64_t seed) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(dataset.count));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  return rotate_images(dataset, seed, indices);
+}
+
 using Bytes = std::vector<std::uint8_t>;
 
 inline void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
@@ -66,12 +91,13 @@ inline Bytes read_bytes(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-/// The message of the Error that the call throws; a test failure and "" if it throws none.
+/// The message of the Error that the call throws; a test failure and "" if it throws none, or one without a remedy.
 template <class Call>
 std::string error_of(Call&& call) {
   try {
     call();
   } catch (const Error& error) {
+    EXPECT_TRUE(testing::has_two_sentences(error.what())) << "no remedy after what is wrong: " << error.what();
     return error.what();
   }
   ADD_FAILURE() << "no Error was thrown";

@@ -3,8 +3,7 @@
 
 #include <limits>
 
-#include "experiments/datasets/idx.hpp"
-#include "tests/experiments/datasets_support.hpp"
+#include "tests/experiments/small_mnist.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -18,19 +17,6 @@ TEST(Digits, TestDigitsDoNotDependOnTheNumberOfTrainingDigits) {
   EXPECT_NE(few.test_upright.pixels, few.test_rotated.pixels);
   EXPECT_NE(fingerprint(few), fingerprint(more));
   EXPECT_NE(fingerprint(few), fingerprint(load_digits({.train_count = 3, .test_count = 4, .seed = 1})));
-}
-
-/// Four small files in the form of MNIST: image i is of one brightness, its label i modulo 10.
-void write_small_mnist(const std::filesystem::path& folder) {
-  for (const auto& [part, count, first] : {std::tuple{"train", 20, 0}, std::tuple{"t10k", 10, 20}}) {
-    IdxArray images{{count, 28, 28}, {}}, labels{{count}, {}};
-    for (int i = first; i < first + count; ++i) {
-      images.values.insert(images.values.end(), 784, static_cast<std::uint8_t>(5 * i + 7));
-      labels.values.push_back(static_cast<std::uint8_t>(i % 10));
-    }
-    write_idx(folder / fmt::format("{}-images-idx3-ubyte", part), images, IdxCompression::none);
-    write_idx(folder / fmt::format("{}-labels-idx1-ubyte", part), labels, IdxCompression::none);
-  }
 }
 
 TEST(Digits, BothTestSetsOfMnistHoldTheSameDigits) {

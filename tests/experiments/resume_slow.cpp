@@ -6,6 +6,7 @@
 #include "engine/ops/creation.hpp"
 #include "experiments/run_directory.hpp"
 #include "tests/experiments/program_support.hpp"
+#include "tests/experiments/small_mnist.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -48,7 +49,7 @@ void expect_same_bits_after_kills(const Words& more) {
   const int kills = run_with_kills(killed, 0.6 * seconds, 1);
   EXPECT_GE(kills, 1) << "the run was never killed: it is too short for this test";
   expect_same_run(folder.path() / "whole" / "run", folder.path() / "killed" / "run");
-  testing::Test::RecordProperty("kills", kills);
+  ::testing::Test::RecordProperty("kills", kills);
 
   const std::string checkpoint = read_file(checkpoint_file(folder.path() / "killed" / "run"));
   expect_success(run_program(killed));  // a finished run only shows its result
@@ -100,6 +101,13 @@ TEST(Program, TrainsEvaluatesAndMeasures) {
   expect_success(evaluated);
   const std::string row = trained.out.substr(trained.out.find("\np4cnn   "));
   expect_contains(evaluated.out, row.substr(0, row.find("24,680")));  // the same accuracies
+
+  EXPECT_EQ(evaluated.out.find("Note:"), std::string::npos);
+  write_small_mnist(folder.path() / "mnist", 0);
+  Record settings = read_settings(run);
+  for (const char* name : {"train_count", "test_count"}) settings.set(name, std::int64_t{8});
+  write_file_atomically(config_file(run), settings.to_json());
+  expect_contains(run_program({"eval", run, "--data", folder.path() / "mnist"}).out, "are not those of the run");
 
   const auto measured = run_program({"equivariance", run, "--images", "4"});
   expect_success(measured);

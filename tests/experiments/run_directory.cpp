@@ -145,6 +145,61 @@ TEST(RunFolder, ADamagedCheckpointIsAnError) {
   expect_contains(error_of([&] { RunDirectory(folder.path(), settings, resume).load_checkpoint(); }), "it has only 0");
 }
 
+TEST(RunFolder, MetricsThatWereChangedAreNoticed) {
+  const TemporaryFolder folder;
+  const auto metrics = folder.path() / "metrics.jsonl";
+  const auto resumed = [&] { return RunDirectory(folder.path(), settings, {.resume = true}).load_checkpoint(); };
+  {
+    RunDirectory run(folder.path(), settings);
+    EXPECT_FALSE(run.load_checkpoint().has_value());
+    run.log(line(1));
+    run.save_checkpoint({});
+  }
+  {
+    RunDirectory run(folder.path(), settings, {.resume = true});  // a second process goes on with the same file
+    EXPECT_TRUE(run.load_checkpoint().has_value());
+    run.log(line(2));
+    run.save_checkpoint({});
+    run.log(line(3));
+  }
+  const std::string good = metrics_of(folder.path());
+  for (const std::size_t at : {std::size_t{0}, std::size_t{8}, 2 * line(1).to_json().size()}) {
+    std::string edited = good;
+    edited[at] = edited[at] == '7' ? '8' : '7';
+    write_file_atomically(metrics, edited);
+    const auto message = error_of(resumed);
+    expect_contains(message, metrics.string());
+    expect_contains(message, "not those that the checkpoint was saved with");
+    EXPECT_EQ(metrics_of(folder.path()), edited) << "an error changes no file";
+  }
+  write_file_atomically(metrics, good + "what lies behind the checkpoint is nobody's");
+  EXPECT_TRUE(resumed().has_value());
+  EXPECT_EQ(metrics_of(folder.path()), "{\"step\":1}\n{\"step\":2}\n");
+}
+
+TEST(RunFolder, MetricsLeftFromBeforeTheFirstCheckpointDoNotCount) {
+  const TemporaryFolder folder;
+  { RunDirectory(folder.path(), settings).log(line(7)); }
+  {
+    RunDirectory run(folder.path(), settings);
+    run.load_checkpoint();
+    run.log(line(1));
+    run.save_checkpoint({});
+  }
+  EXPECT_TRUE(RunDirectory(folder.path(), settings, {.resume = true}).load_checkpoint().has_value());
+}
+
+TEST(RunFolder, ACheckpointWithoutAChecksumOfTheMetricsGoesOn) {
+  const TemporaryFolder folder;
+  { RunDirectory(folder.path(), settings).log(line(1)); }
+  save_safetensors(checkpoint_file(folder.path()), {.tensors = {}, .metadata = {{"metrics_bytes", "11"}}});
+  RunDirectory run(folder.path(), settings, {.resume = true});
+  EXPECT_TRUE(run.load_checkpoint().has_value());
+  run.log(line(2));
+  run.save_checkpoint({});
+  EXPECT_TRUE(run.load_checkpoint().has_value());
+}
+
 TEST(RunFolder, RemembersTheTime) {
   const TemporaryFolder folder;
   RunDirectory run(folder.path(), settings);
