@@ -26,7 +26,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 # Build type Sanitize: address and undefined behaviour, every finding fatal.
-set(sanitizers "-fsanitize=address,undefined")
+set(sanitizers "-fsanitize=address,undefined,float-cast-overflow")
 set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer")
 set(CMAKE_EXE_LINKER_FLAGS_SANITIZE "${sanitizers}")
 set(CMAKE_SHARED_LINKER_FLAGS_SANITIZE "${sanitizers}")

@@ -15,6 +15,9 @@
 #include "kernels/sim/warp_requests.hpp"
 
 namespace orbitgrad::kernels::sim {
+
+LaneRecorder* recording_lane = nullptr;
+
 namespace {
 
 Trace* current_trace = nullptr;
@@ -81,7 +84,7 @@ struct Trace::State {
   std::map<std::size_t, Allocation> allocations;  // by offset
   const Allocation* last_allocation = nullptr;
   std::vector<LaunchCounts> launches;
-  std::set<std::string> seen;
+  std::set<std::pair<const void*, std::string_view>> seen;  // program counter and kind of a finding
   std::vector<std::string> findings;
 
   // The launch, block and thread that run now.
@@ -93,7 +96,6 @@ struct Trace::State {
   std::uint32_t block_generation = 0;  // of all traced blocks, so that old shared memory is seen as not written
   std::vector<LaneRecorder> lanes;
   std::vector<std::uint16_t> warp_barriers;  // by thread, since the last block barrier
-  LaneRecorder* lane = nullptr;              // null outside kernels
   const void *stack_bottom = nullptr, *stack_top = nullptr;
   WarpRequests requests;
 
@@ -106,17 +108,19 @@ struct Trace::State {
     return fmt::format("block ({}, {}, {})", linear % count.x, linear / count.x % count.y, linear / count.x / count.y);
   }
 
-  /// Writes a finding once per kind and place of a kernel.
+  /// Whether this is the first finding of its kind at its instruction; the others would say the same.
+  bool is_new(std::string_view kind, const Origin& origin) {
+    return seen.insert({origin.program_counter, kind}).second;
+  }
+
   void find(std::string_view kind, const Origin& origin, const std::string& what) {
-    const std::string place = origin.place();
-    if (!seen.insert(fmt::format("{} {} {}", kind, grid->kernel, place)).second) return;
     findings.push_back(fmt::format("{}: kernel {}, {}, {}, {}: {}", kind, grid->kernel, block_name(now.block),
-                                   thread_name(now.thread), place, what));
+                                   thread_name(now.thread), origin.place(), what));
   }
 
   [[noreturn]] void fail(std::string_view kind, const Origin& origin, const std::string& what) {
-    find(kind, origin, what);
-    lane = nullptr;
+    if (is_new(kind, origin)) find(kind, origin, what);
+    recording_lane = nullptr;
     fail_in_kernel(fmt::format("{}: {}", kind, what), origin.place());
   }
 
@@ -147,14 +151,16 @@ void Trace::State::check_cells(const Origin& origin, Shadow& shadow, std::size_t
                                std::uint32_t owner, bool all_written, bool is_shared) {
   const bool reads = kind == Access::read || kind == Access::atomic;
   const char* const memory = is_shared ? "shared" : "global";
+  Moment when = now;
+  if (is_shared) when.launch = owner;  // every block has its own: what an earlier block did is long ago
   shadow.for_each(offset, bytes, [&](ShadowCell& cell, std::size_t cell_bytes) {
-    if (reads && cell.owner != owner && !all_written)
+    if (reads && cell.owner != owner && !all_written && is_new("uninitialised read", origin))
       find("uninitialised read", origin, fmt::format("reads {} memory that nobody has written", memory));
     if (!is_shared && kind == Access::read && cell.read.launch != now.launch) counts.unique_bytes_read += cell_bytes;
     if (!is_shared && !reads && cell.write.launch != now.launch) counts.unique_bytes_written += cell_bytes;
-    const Race race = kind == Access::read ? read_cell(cell, now) : write_cell(cell, now, kind == Access::atomic);
+    const Race race = kind == Access::read ? read_cell(cell, when) : write_cell(cell, when, kind == Access::atomic);
     if (kind != Access::read) cell.owner = owner;
-    if (race.kind == RaceKind::none) return;
+    if (race.kind == RaceKind::none || !is_new("race", origin)) return;
     find("race", origin,
          fmt::format("{} {} memory that {} of {} has {}, with no barrier between", reads ? "reads" : "writes", memory,
                      thread_name(race.other.thread), block_name(race.other.block),
@@ -163,7 +169,7 @@ void Trace::State::check_cells(const Origin& origin, Shadow& shadow, std::size_t
 }
 
 void Trace::State::access(const Origin& origin, const void* address, std::size_t bytes, Access kind) {
-  if (lane == nullptr) return;
+  if (recording_lane == nullptr) return;
   if (address >= stack_bottom && address < stack_top) return;  // the thread's own variables
   const SimMemory& memory = SimMemory::instance();
   const bool is_write = kind == Access::write || kind == Access::late_write;
@@ -201,8 +207,8 @@ void Trace::State::access(const Origin& origin, const void* address, std::size_t
   }
   if (kind == Access::atomic) ++counts.atomics;
   if (kind != Access::late_write)
-    lane->access(reinterpret_cast<std::uintptr_t>(origin.program_counter), number, static_cast<std::uint32_t>(bytes),
-                 is_shared);
+    recording_lane->access(reinterpret_cast<std::uintptr_t>(origin.program_counter), number,
+                           static_cast<std::uint32_t>(bytes), is_shared);
 }
 
 Trace::Trace() {
@@ -242,7 +248,7 @@ void Trace::begin_launch(Grid& grid) {
 
 void Trace::end_launch(Grid&) {
   state_->launches.push_back(state_->counts);
-  state_->lane = nullptr;
+  recording_lane = nullptr;
   state_->grid = nullptr;
 }
 
@@ -262,14 +268,14 @@ void Trace::end_block() { state_->flush(); }
 
 void Trace::enter_thread(unsigned linear, const void* stack_bottom, const void* stack_top) {
   State& s = *state_;
-  s.lane = &s.lanes[linear];
+  recording_lane = &s.lanes[linear];
   s.now.thread = static_cast<std::uint16_t>(linear);
   s.now.warp_barriers = s.warp_barriers[linear];
   s.stack_bottom = stack_bottom;
   s.stack_top = stack_top;
 }
 
-void Trace::leave_thread() { state_->lane = nullptr; }
+void Trace::leave_thread() { recording_lane = nullptr; }
 
 void Trace::block_barrier() {
   State& s = *state_;
@@ -305,16 +311,6 @@ void Trace::access(const std::source_location& where, const void* program_counte
 
 void Trace::access(const void* program_counter, const void* address, std::size_t bytes, Access kind) {
   state_->access({program_counter, nullptr}, address, bytes, kind);
-}
-
-void Trace::basic_block(const void* program_counter) {
-  if (state_->lane != nullptr) state_->lane->basic_block(reinterpret_cast<std::uintptr_t>(program_counter));
-}
-void Trace::enter_function(const void* call_site) {
-  if (state_->lane != nullptr) state_->lane->enter_function(reinterpret_cast<std::uintptr_t>(call_site));
-}
-void Trace::leave_function() {
-  if (state_->lane != nullptr) state_->lane->leave_function();
 }
 
 void Trace::allocated(const SimMemory::Block& block) {

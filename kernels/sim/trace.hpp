@@ -20,6 +20,10 @@
 namespace orbitgrad::kernels::sim {
 
 struct Grid;
+class LaneRecorder;
+
+/// The lane whose instrumented code runs now; null outside kernels. One thread of the machine runs a trace.
+extern LaneRecorder* recording_lane;
 
 /// Counts of one launch, of the stream of accesses in the source: not time, hit rates or occupancy.
 struct LaunchCounts {
@@ -75,10 +79,6 @@ class Trace {
               Access kind);
   /// An access told by the compiler's instrumentation, from that program counter.
   void access(const void* program_counter, const void* address, std::size_t bytes, Access kind);
-  /// The running thread has come to another basic block, entered or left a function.
-  void basic_block(const void* program_counter);
-  void enter_function(const void* call_site);
-  void leave_function();
   void allocated(const SimMemory::Block& block);
   void released(const SimMemory::Block& block);
   void written_by_host(const void* address, std::size_t bytes);

@@ -18,45 +18,46 @@ void LaneRecorder::reset() {
   accesses.clear();
   loops_.clear();
   frames_.assign(1, Frame{0, 0, 0});
+  last_block_ = 0;
   update_position();
 }
 
 void LaneRecorder::update_position() {
   std::uint64_t hash = frames_.back().calls;
-  for (std::size_t i = frames_.back().first_loop; i < loops_.size(); ++i)
-    hash = mix(mix(hash, loops_[i].header), loops_[i].iteration);
+  const std::size_t first = frames_.back().first_loop;
+  for (std::size_t i = first; i < loops_.size(); ++i) hash = mix(mix(hash, loops_[i].header), loops_[i].iteration);
   position_ = hash;
+  innermost_latch_ = loops_.size() > first ? loops_.back().latch : ~std::uint64_t{0};
 }
 
-void LaneRecorder::basic_block(std::uint64_t program_counter) {
-  Frame& frame = frames_.back();
-  const std::uint64_t from = frame.last_block;
-  const bool backward = program_counter <= from;
-  frame.last_block = program_counter;
+void LaneRecorder::change_loops(std::uint64_t program_counter) {
+  const std::size_t first = frames_.back().first_loop;
+  const bool backward = program_counter <= last_block_;
   // Left: loops that do not hold this block, or hold it as the header of the larger loop that this step closes.
   const auto left = [&](const Loop& loop) {
     return program_counter < loop.header || program_counter > loop.latch ||
-           (backward && loop.header == program_counter && loop.latch < from);
+           (backward && loop.header == program_counter && loop.latch < last_block_);
   };
-  const std::size_t loops_before = loops_.size();
-  while (loops_.size() > frame.first_loop && left(loops_.back())) loops_.pop_back();
+  while (loops_.size() > first && left(loops_.back())) loops_.pop_back();
   if (backward) {
-    if (loops_.size() > frame.first_loop && loops_.back().header == program_counter && loops_.back().latch == from)
+    if (loops_.size() > first && loops_.back().header == program_counter && loops_.back().latch == last_block_)
       ++loops_.back().iteration;
     else
-      loops_.push_back({program_counter, from, 1});
+      loops_.push_back({program_counter, last_block_, 1});
   }
-  if (backward || loops_.size() != loops_before) update_position();
+  update_position();
 }
 
 void LaneRecorder::enter_function(std::uint64_t call_site) {
-  frames_.push_back({mix(position_, call_site), 0, loops_.size()});
+  frames_.push_back({mix(position_, call_site), last_block_, loops_.size()});
+  last_block_ = 0;
   update_position();
 }
 
 void LaneRecorder::leave_function() {
   if (frames_.size() <= 1) return;
   loops_.resize(frames_.back().first_loop);
+  last_block_ = frames_.back().caller_block;
   frames_.pop_back();
   update_position();
 }

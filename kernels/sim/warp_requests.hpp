@@ -25,7 +25,12 @@ struct LaneAccess {
 class LaneRecorder {
  public:
   void reset();
-  void basic_block(std::uint64_t program_counter);
+  /// Most steps go forward inside the innermost loop and change nothing.
+  void basic_block(std::uint64_t program_counter) {
+    const bool ordinary = program_counter > last_block_ && program_counter <= innermost_latch_;
+    if (!ordinary) change_loops(program_counter);
+    last_block_ = program_counter;
+  }
   void enter_function(std::uint64_t call_site);
   void leave_function();
   void access(std::uint64_t program_counter, std::uint64_t address, std::uint32_t bytes, bool shared);
@@ -37,14 +42,17 @@ class LaneRecorder {
     std::uint64_t header, latch, iteration;
   };
   struct Frame {
-    std::uint64_t calls;  // hash of the call sites that led here
-    std::uint64_t last_block;
-    std::size_t first_loop;  // of this frame in loops_
+    std::uint64_t calls;         // hash of the call sites that led here
+    std::uint64_t caller_block;  // where the caller is
+    std::size_t first_loop;      // of this frame in loops_
   };
+  void change_loops(std::uint64_t program_counter);
   void update_position();
 
   std::vector<Loop> loops_;
   std::vector<Frame> frames_;
+  std::uint64_t last_block_ = 0;
+  std::uint64_t innermost_latch_ = ~std::uint64_t{0};
   std::uint64_t position_ = 0;  // hash of the calls and iterations
 };
 

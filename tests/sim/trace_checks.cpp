@@ -82,9 +82,17 @@ TEST(TraceChecks, ReadsOfMemoryNobodyWrote) {
                  "global memory");
 }
 
-TEST(TraceChecks, SharedMemoryOfAnEarlierBlockCountsAsUnwritten) {
-  EXPECT_EQ(outcome_of("unwritten_shared", {.grid = 2, .block = 32}).findings.size(),
-            2U);  // and the blocks race on out
+TEST(TraceChecks, SharedMemoryBelongsToOneBlock) {
+  // A block must not see an earlier one's values, and does not race with it.
+  const Outcome unwritten = outcome_of("unwritten_shared", {.grid = 2, .block = 32});
+  ASSERT_FALSE(unwritten.findings.empty());
+  EXPECT_TRUE(unwritten.findings[0].starts_with("uninitialised read"));
+  const sim::Trace trace;
+  {
+    DeviceArray<float> in(DeviceKind::sim, std::vector<float>(256, 1.0F)), out(DeviceKind::sim, 4);
+    launch_sample("sum_by_block", {.grid = 4, .block = 64}, in.data(), out.data(), 256);
+  }
+  EXPECT_TRUE(trace.findings().empty()) << trace.findings()[0];
 }
 
 TEST(TraceChecks, RacesWhateverTheOrderOfThreads) {

@@ -3,13 +3,15 @@
 #include <cstdint>
 
 #include "kernels/sim/trace.hpp"
+#include "kernels/sim/warp_requests.hpp"
 
+using orbitgrad::kernels::sim::recording_lane;
 using orbitgrad::kernels::sim::Trace;
 
 namespace {
 
 inline void tell(const void* program_counter, const void* address, std::size_t bytes, Trace::Access kind) {
-  if (Trace* trace = Trace::current()) trace->access(program_counter, address, bytes, kind);
+  if (recording_lane != nullptr) Trace::current()->access(program_counter, address, bytes, kind);
 }
 
 }  // namespace
@@ -62,13 +64,14 @@ void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
 void __tsan_init() {}
 void __tsan_func_entry(void* call_site) {
-  if (Trace* trace = Trace::current()) trace->enter_function(call_site);
+  if (recording_lane != nullptr) recording_lane->enter_function(reinterpret_cast<std::uintptr_t>(call_site));
 }
 void __tsan_func_exit() {
-  if (Trace* trace = Trace::current()) trace->leave_function();
+  if (recording_lane != nullptr) recording_lane->leave_function();
 }
 void __sanitizer_cov_trace_pc() {
-  if (Trace* trace = Trace::current()) trace->basic_block(__builtin_return_address(0));
+  if (recording_lane != nullptr)
+    recording_lane->basic_block(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)));
 }
 }
 #pragma GCC visibility pop
