@@ -3,21 +3,32 @@
 namespace orbitgrad::kernels {
 namespace {
 
-using Find = DeviceMemory* (*)();
+struct Owner {
+  DeviceMemory* (*find)() = nullptr;
+  std::string (*describe)() = nullptr;
+};
 
 // Filled before main, in any order of the sources.
-Find& finder(DeviceKind device) {
-  static Find finders[static_cast<int>(DeviceKind::sim_traced) + 1] = {};
-  return finders[static_cast<int>(device)];
+Owner& owner(DeviceKind device) {
+  static Owner owners[static_cast<int>(DeviceKind::sim_traced) + 1] = {};
+  return owners[static_cast<int>(device == DeviceKind::sim_traced ? DeviceKind::sim : device)];
 }
 
 }  // namespace
 
 DeviceMemory* device_memory(DeviceKind device) {
-  const Find find = finder(device == DeviceKind::sim_traced ? DeviceKind::sim : device);
-  return find == nullptr ? nullptr : find();
+  const Owner& found = owner(device);
+  return found.find == nullptr ? nullptr : found.find();
 }
 
-void register_device_memory(DeviceKind device, DeviceMemory* (*find)()) { finder(device) = find; }
+std::string device_description(DeviceKind device) {
+  const Owner& found = owner(device);
+  return found.describe == nullptr ? "not part of this build (configured with ORBITGRAD_CUDA=OFF or without nvcc)"
+                                   : found.describe();
+}
+
+void register_device_memory(DeviceKind device, DeviceMemory* (*find)(), std::string (*describe)()) {
+  owner(device) = {find, describe};
+}
 
 }  // namespace orbitgrad::kernels

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "kernels/dispatch.hpp"
 
@@ -40,8 +41,10 @@ class DeviceMemory {
 
 /// The memory of a device; null for the cpu (host memory is the engine's) and for a device this build or machine lacks.
 DeviceMemory* device_memory(DeviceKind device);
+/// What the device is, or why it cannot be used.
+std::string device_description(DeviceKind device);
 /// Called once, before main, by the source that owns a device's memory.
-void register_device_memory(DeviceKind device, DeviceMemory* (*find)());
+void register_device_memory(DeviceKind device, DeviceMemory* (*find)(), std::string (*describe)());
 
 /// Workspace of one launch, given back when the launcher returns.
 class DeviceScratch {

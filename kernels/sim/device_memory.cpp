@@ -30,7 +30,9 @@ std::size_t footprint(std::size_t bytes) {
 }
 
 const bool registered = [] {
-  register_device_memory(DeviceKind::sim, []() -> DeviceMemory* { return &SimMemory::instance(); });
+  register_device_memory(
+      DeviceKind::sim, []() -> DeviceMemory* { return &SimMemory::instance(); },
+      [] { return std::string("the CUDA kernels, run and checked on the CPU"); });
   return true;
 }();
 

@@ -1,0 +1,165 @@
+// The memory of the device `cuda`: blocks from the pool, copies through pinned buffers. Compiled only with CUDA.
+#include <cuda_runtime.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+
+#include "kernels/block_pool.hpp"
+#include "kernels/cuda/stream.hpp"
+#include "kernels/launch_error.hpp"
+
+namespace orbitgrad::kernels {
+namespace {
+
+void check(cudaError_t status, const char* action) {
+  if (status == cudaSuccess) return;
+  throw LaunchError(fmt::format("{}: {} ({})", action, cudaGetErrorString(status), cudaGetErrorName(status)));
+}
+
+/// Two pinned buffers: while the device reads or writes one, the host fills or empties the other.
+class StagingBuffers {
+ public:
+  static constexpr std::size_t bytes = std::size_t{4} << 20;
+
+  StagingBuffers() {
+    for (Buffer& buffer : buffers_) {
+      check(cudaMallocHost(&buffer.data, bytes), "pinned memory");
+      check(cudaEventCreateWithFlags(&buffer.done, cudaEventDisableTiming), "event");
+    }
+  }
+
+  /// Returns when all bytes have left the host's memory; the device may still be copying.
+  void to_device(void* to, const void* from, std::size_t count) {
+    for_each_piece(count, [&](Buffer& buffer, std::size_t offset, std::size_t piece) {
+      check(cudaEventSynchronize(buffer.done), "copy to the device");
+      std::memcpy(buffer.data, static_cast<const std::byte*>(from) + offset, piece);
+      check(cudaMemcpyAsync(static_cast<std::byte*>(to) + offset, buffer.data, piece, cudaMemcpyHostToDevice,
+                            current_stream()),
+            "copy to the device");
+      check(cudaEventRecord(buffer.done, current_stream()), "copy to the device");
+    });
+  }
+
+  /// Returns when all bytes are in the host's memory.
+  void to_host(void* to, const void* from, std::size_t count) {
+    struct Pending {
+      Buffer* buffer = nullptr;
+      std::size_t offset = 0, piece = 0;
+    } pending;
+    const auto finish = [&] {
+      if (pending.buffer == nullptr) return;
+      check(cudaEventSynchronize(pending.buffer->done), "copy to the host");
+      std::memcpy(static_cast<std::byte*>(to) + pending.offset, pending.buffer->data, pending.piece);
+    };
+    for_each_piece(count, [&](Buffer& buffer, std::size_t offset, std::size_t piece) {
+      check(cudaEventSynchronize(buffer.done), "copy to the host");
+      check(cudaMemcpyAsync(buffer.data, static_cast<const std::byte*>(from) + offset, piece, cudaMemcpyDeviceToHost,
+                            current_stream()),
+            "copy to the host");
+      check(cudaEventRecord(buffer.done, current_stream()), "copy to the host");
+      finish();
+      pending = {&buffer, offset, piece};
+    });
+    finish();
+  }
+
+ private:
+  struct Buffer {
+    void* data = nullptr;
+    cudaEvent_t done = nullptr;
+  };
+
+  template <class Body>
+  void for_each_piece(std::size_t count, Body&& body) {
+    for (std::size_t offset = 0; offset < count; offset += bytes) {
+      body(buffers_[next_], offset, std::min(bytes, count - offset));
+      next_ = 1 - next_;
+    }
+  }
+
+  std::array<Buffer, 2> buffers_;
+  std::size_t next_ = 0;
+};
+
+class CudaMemory final : public DeviceMemory {
+ public:
+  CudaMemory()
+      : pool_({[](std::size_t bytes) -> void* {
+                 void* segment = nullptr;
+                 if (cudaMalloc(&segment, bytes) == cudaSuccess) return segment;
+                 cudaGetLastError();  // out of memory is told by the pool
+                 return nullptr;
+               },
+               [](void* segment) { cudaFree(segment); }}) {}
+
+  void* allocate(std::int64_t bytes) override { return pool_.allocate(bytes); }
+  void release(void* pointer, std::int64_t) override { pool_.release(pointer); }
+  void copy_to_device(void* to, const void* from_host, std::int64_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    staging_.to_device(to, from_host, static_cast<std::size_t>(bytes));
+  }
+  void copy_to_host(void* to_host, const void* from, std::int64_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    staging_.to_host(to_host, from, static_cast<std::size_t>(bytes));
+  }
+  void synchronize() override { check(cudaStreamSynchronize(current_stream()), "work on the device failed"); }
+  void trim() override {
+    synchronize();  // the driver may not take back what the device still uses
+    pool_.trim();
+  }
+  void set_limit(std::int64_t bytes) override { pool_.set_limit(bytes); }
+  DeviceMemoryStatistics statistics() const override { return pool_.statistics(); }
+
+ private:
+  std::mutex mutex_;
+  BlockPool pool_;
+  StagingBuffers staging_;
+};
+
+struct Status {
+  bool usable = false;
+  std::string description;
+};
+
+/// What the driver says, asked once.
+const Status& status() {
+  static const Status found = []() -> Status {
+    int devices = 0;
+    const cudaError_t error = cudaGetDeviceCount(&devices);
+    if (error == cudaErrorInsufficientDriver) {
+      int driver = 0, runtime = 0;
+      cudaDriverGetVersion(&driver);
+      cudaRuntimeGetVersion(&runtime);
+      if (driver == 0) return {false, "no NVIDIA driver"};
+      return {false, fmt::format("the driver supports CUDA {}.{}, this build needs {}.{}", driver / 1000,
+                                 driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10)};
+    }
+    if (error == cudaErrorNoDevice || (error == cudaSuccess && devices == 0)) return {false, "no NVIDIA GPU"};
+    if (error != cudaSuccess) return {false, cudaGetErrorString(error)};
+    cudaDeviceProp properties{};
+    if (const cudaError_t asked = cudaGetDeviceProperties(&properties, 0); asked != cudaSuccess)
+      return {false, cudaGetErrorString(asked)};
+    const std::string gpu = fmt::format("{}, compute capability {}.{}, {:.0f} GiB", properties.name, properties.major,
+                                        properties.minor, static_cast<double>(properties.totalGlobalMem) / (1 << 30));
+    if (properties.major < 8) return {false, gpu + ": this build has kernels for 8.0 and newer only"};
+    return {true, gpu};
+  }();
+  return found;
+}
+
+DeviceMemory* find() {
+  if (!status().usable) return nullptr;
+  static CudaMemory* memory = new CudaMemory;  // never destroyed: the driver may be gone before static tensors are
+  return memory;
+}
+
+const bool registered = [] {
+  register_device_memory(DeviceKind::cuda, find, [] { return status().description; });
+  return true;
+}();
+
+}  // namespace
+}  // namespace orbitgrad::kernels
