@@ -40,9 +40,11 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 
 find_program(ORBITGRAD_CCACHE ccache)
+if(NOT ORBITGRAD_CCACHE)
+  set(ORBITGRAD_CCACHE "")
+endif()
 if(ORBITGRAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${ORBITGRAD_CCACHE}")
-  set(CMAKE_CUDA_COMPILER_LAUNCHER "${ORBITGRAD_CCACHE}")
 endif()
 
 # Fused multiply-adds are written by hand where they are wanted: the compiler adding some would let bits depend on it.

@@ -1,0 +1,149 @@
+// Matrix products on a GPU by cuBLASLt: strict float32, or TF32 where the problem allows it. Compiled only with CUDA.
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#include "kernels/cuda/stream.hpp"
+#include "kernels/device_memory.hpp"
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/launch_error.hpp"
+
+namespace orbitgrad::kernels {
+namespace {
+
+void check(cublasStatus_t status, const char* action) {
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw LaunchError(fmt::format("cuBLASLt, {}: {}", action, cublasLtGetStatusString(status)));
+}
+
+/// A C handle with the function that ends it.
+template <class Handle, cublasStatus_t (*destroy)(Handle)>
+struct Owned {
+  Owned() = default;
+  ~Owned() {
+    if (handle != nullptr) destroy(handle);
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  Handle handle = nullptr;
+};
+using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+using Description = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+
+constexpr std::size_t workspace_bytes = std::size_t{32} << 20;
+
+template <class T>
+constexpr cudaDataType element_type = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F;
+
+void make_layout(Layout& layout, cudaDataType type, std::int64_t rows, std::int64_t columns, std::int64_t leading,
+                 std::int64_t batch, std::int64_t batch_stride) {
+  check(cublasLtMatrixLayoutCreate(&layout.handle, type, static_cast<std::uint64_t>(rows),
+                                   static_cast<std::uint64_t>(columns), leading),
+        "layout");
+  const cublasLtOrder_t order = CUBLASLT_ORDER_ROW;
+  const auto count = static_cast<std::int32_t>(batch);
+  const auto set = [&](cublasLtMatrixLayoutAttribute_t attribute, const auto& value) {
+    check(cublasLtMatrixLayoutSetAttribute(layout.handle, attribute, &value, sizeof value), "layout");
+  };
+  set(CUBLASLT_MATRIX_LAYOUT_ORDER, order);
+  set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, count);
+  set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, batch_stride);
+}
+
+cublasLtHandle_t library() {
+  static const cublasLtHandle_t handle = [] {
+    cublasLtHandle_t made = nullptr;
+    check(cublasLtCreate(&made), "start");
+    return made;
+  }();
+  return handle;
+}
+
+/// Everything cuBLASLt's heuristic looks at; asking it costs more than a small product.
+using Key = std::tuple<cudaDataType, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                       bool, bool, bool, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+
+std::map<Key, cublasLtMatmulAlgo_t>& known_algorithms() {
+  static std::map<Key, cublasLtMatmulAlgo_t> known;
+  return known;
+}
+
+template <class T>
+void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
+  if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+  if (p.k == 0) {
+    for (std::int64_t i = 0; i < p.batch && !p.accumulate; ++i)
+      if (cudaMemset2DAsync(c + i * p.batch_stride_c, static_cast<std::size_t>(p.ldc) * sizeof(T), 0,
+                            static_cast<std::size_t>(p.n) * sizeof(T), static_cast<std::size_t>(p.m),
+                            current_stream()) != cudaSuccess)
+        throw LaunchError("cuBLASLt: an empty product could not be set to zero");
+    return;
+  }
+  constexpr bool is_double = std::is_same_v<T, double>;
+  Description description;
+  const cublasComputeType_t compute = is_double ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F;
+  check(cublasLtMatmulDescCreate(&description.handle, compute, element_type<T>), "description");
+  const auto transpose = [&](cublasLtMatmulDescAttributes_t attribute, bool transposed) {
+    const cublasOperation_t operation = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    check(cublasLtMatmulDescSetAttribute(description.handle, attribute, &operation, sizeof operation), "description");
+  };
+  transpose(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_a);
+  transpose(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_b);
+  Layout layout_a, layout_b, layout_c;
+  make_layout(layout_a, element_type<T>, p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.lda, p.batch,
+              p.batch_stride_a);
+  make_layout(layout_b, element_type<T>, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.ldb, p.batch,
+              p.batch_stride_b);
+  make_layout(layout_c, element_type<T>, p.m, p.n, p.ldc, p.batch, p.batch_stride_c);
+
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const Key key{element_type<T>,
+                p.m,
+                p.n,
+                p.k,
+                p.lda,
+                p.ldb,
+                p.ldc,
+                p.transpose_a,
+                p.transpose_b,
+                p.accumulate,
+                p.batch,
+                p.batch_stride_a,
+                p.batch_stride_b,
+                p.batch_stride_c};
+  auto found = known_algorithms().find(key);
+  if (found == known_algorithms().end()) {
+    Preference preference;
+    check(cublasLtMatmulPreferenceCreate(&preference.handle), "preference");
+    check(cublasLtMatmulPreferenceSetAttribute(preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                               &workspace_bytes, sizeof workspace_bytes),
+          "preference");
+    cublasLtMatmulHeuristicResult_t result{};
+    int results = 0;
+    check(cublasLtMatmulAlgoGetHeuristic(library(), description.handle, layout_a.handle, layout_b.handle,
+                                         layout_c.handle, layout_c.handle, preference.handle, 1, &result, &results),
+          "choice of an algorithm");
+    if (results == 0) throw LaunchError("cuBLASLt has no algorithm for this product");
+    found = known_algorithms().emplace(key, result.algo).first;
+  }
+  const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(workspace_bytes));
+  const T one = 1, into = p.accumulate ? T{1} : T{0};
+  check(cublasLtMatmul(library(), description.handle, &one, a, layout_a.handle, b, layout_b.handle, &into, c,
+                       layout_c.handle, c, layout_c.handle, &found->second, workspace.as<void>(), workspace_bytes,
+                       current_stream()),
+        "product");
+}
+
+bool supports(const GemmProblem&) { return true; }
+
+const Registration<Gemm<float>> for_float({"cublaslt", DeviceKind::cuda, supports, gemm<float>, library_version});
+const Registration<Gemm<double>> for_double({"cublaslt", DeviceKind::cuda, supports, gemm<double>, library_version});
+
+}  // namespace
+}  // namespace orbitgrad::kernels
