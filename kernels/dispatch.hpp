@@ -19,12 +19,16 @@ namespace orbitgrad::kernels {
 /// takes the traced version while a trace is on (kernels/sim/trace.hpp).
 enum class DeviceKind { cpu, cuda, sim, sim_traced };
 
+/// Among the versions that support a problem the highest preference is taken, then the last registered.
+inline constexpr int own_version = 0, library_version = 1;
+
 template <class Kernel>
 struct Implementation {
   std::string_view name;
   DeviceKind device;
   bool (*supports)(const typename Kernel::Problem&);
   typename Kernel::Launch* launch;
+  int preference = own_version;
 };
 
 template <class Kernel>
@@ -47,7 +51,9 @@ class Registry {
   static const Implementation<Kernel>* best(DeviceKind device, const typename Kernel::Problem& problem) {
     const Implementation<Kernel>* result = nullptr;
     for (const auto& candidate : all())
-      if (candidate.device == device && candidate.supports(problem)) result = &candidate;
+      if (candidate.device == device && candidate.supports(problem) &&
+          (result == nullptr || candidate.preference >= result->preference))
+        result = &candidate;
     return result;
   }
 };
