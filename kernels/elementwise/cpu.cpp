@@ -2,6 +2,7 @@
 // vectorises it; every element goes through the same formula whichever loop it is in.
 #include "kernels/elementwise/elementwise.hpp"
 
+#include "kernels/elementwise/instances.hpp"
 #include "kernels/elementwise/strided_loop.hpp"
 
 namespace orbitgrad::kernels::cpu {
@@ -63,69 +64,19 @@ void copy(View<const From> in, View<To> out) {
   unary<Convert<To>, From, To>(in, out);
 }
 
-// Explicit instantiation has no template form, so the lists of formulas and types are macros, undefined below.
 #define UNARY(Formula, In, Out) template void unary<Formula, In, Out>(View<const In>, View<Out>);
 #define BINARY(Formula, In, Out) template void binary<Formula, In, Out>(View<const In>, View<const In>, View<Out>);
-#define FOR_FLOATS(Apply, Formula) Apply(Formula, float, float) Apply(Formula, double, double)
-#define FOR_NUMBERS(Apply, Formula) \
-  FOR_FLOATS(Apply, Formula)        \
-  Apply(Formula, std::int64_t, std::int64_t) Apply(Formula, std::int32_t, std::int32_t)
-#define FOR_COMPARISON(Formula) \
-  BINARY(Formula, float, bool)  \
-  BINARY(Formula, double, bool) \
-  BINARY(Formula, std::int64_t, bool) BINARY(Formula, std::int32_t, bool) BINARY(Formula, bool, bool)
-#define COPY_FROM(From)                                                         \
-  template void copy<From, float>(View<const From>, View<float>);               \
-  template void copy<From, double>(View<const From>, View<double>);             \
-  template void copy<From, std::int64_t>(View<const From>, View<std::int64_t>); \
-  template void copy<From, std::int32_t>(View<const From>, View<std::int32_t>); \
-  template void copy<From, bool>(View<const From>, View<bool>);                 \
-  template void where<From>(View<const bool>, View<const From>, View<const From>, View<From>);
+#define WHERE(T) template void where<T>(View<const bool>, View<const T>, View<const T>, View<T>);
+#define COPY(From, To) template void copy<From, To>(View<const From>, View<To>);
 
-FOR_NUMBERS(UNARY, Negate)
-FOR_NUMBERS(UNARY, Absolute)
-FOR_NUMBERS(UNARY, Sign)
-FOR_FLOATS(UNARY, Relu)
-FOR_FLOATS(UNARY, Exp)
-FOR_FLOATS(UNARY, Log)
-FOR_FLOATS(UNARY, Log1p)
-FOR_FLOATS(UNARY, Sqrt)
-FOR_FLOATS(UNARY, Rsqrt)
-FOR_FLOATS(UNARY, Sin)
-FOR_FLOATS(UNARY, Cos)
-FOR_FLOATS(UNARY, Tanh)
-FOR_FLOATS(UNARY, Sigmoid)
-FOR_FLOATS(UNARY, Erf)
-FOR_FLOATS(UNARY, Floor)
-UNARY(IsFinite, float, bool)
-UNARY(IsFinite, double, bool)
-UNARY(LogicalNot, bool, bool)
-
-FOR_NUMBERS(BINARY, Add)
-FOR_NUMBERS(BINARY, Subtract)
-FOR_NUMBERS(BINARY, Multiply)
-FOR_NUMBERS(BINARY, Maximum)
-FOR_NUMBERS(BINARY, Minimum)
-FOR_FLOATS(BINARY, Divide)
-FOR_FLOATS(BINARY, Power)
-FOR_FLOATS(BINARY, ReluGradient)
-FOR_COMPARISON(Equal)
-FOR_COMPARISON(Less)
-FOR_COMPARISON(LessEqual)
-BINARY(LogicalAnd, bool, bool)
-BINARY(LogicalOr, bool, bool)
-
-COPY_FROM(float)
-COPY_FROM(double)
-COPY_FROM(std::int64_t)
-COPY_FROM(std::int32_t)
-COPY_FROM(bool)
+ORBITGRAD_UNARY_INSTANCES(UNARY)
+ORBITGRAD_BINARY_INSTANCES(BINARY)
+ORBITGRAD_ELEMENT_TYPES(WHERE)
+ORBITGRAD_COPY_INSTANCES(COPY)
 
 #undef UNARY
 #undef BINARY
-#undef FOR_FLOATS
-#undef FOR_NUMBERS
-#undef FOR_COMPARISON
-#undef COPY_FROM
+#undef WHERE
+#undef COPY
 
 }  // namespace orbitgrad::kernels::cpu

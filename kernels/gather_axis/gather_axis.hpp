@@ -19,8 +19,8 @@ struct GatherAxisProblem {
   std::int64_t picks = 0;
   std::int64_t inner = 1;
 
-  std::int64_t input_count() const { return outer * size * inner; }
-  std::int64_t output_count() const { return outer * picks * inner; }
+  ORBITGRAD_HOST_DEVICE std::int64_t input_count() const { return outer * size * inner; }
+  ORBITGRAD_HOST_DEVICE std::int64_t output_count() const { return outer * picks * inner; }
   std::int64_t flops() const { return output_count(); }
   std::int64_t bytes(std::int64_t element_size) const {
     return input_count() * element_size + output_count() * (element_size + 8);

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/elementwise/strided_loop.hpp"
 
 namespace orbitgrad::kernels::cpu {
@@ -14,48 +15,12 @@ constexpr std::int64_t piece_size = 16384;
 constexpr int lanes = 16;
 constexpr std::int64_t column_tile = 64;
 
-template <class T>
-using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
-
-struct SumOf {
-  template <class A>
-  static A first() {
-    return A{0};
-  }
-  template <class A>
-  static A combine(A a, A b) {
-    return a + b;
-  }
-};
-
-template <class T>
-bool is_nan([[maybe_unused]] T value) {
-  if constexpr (std::is_floating_point_v<T>)
-    return value != value;
-  else
-    return false;
-}
-
-// The extremes start from an element of x, see reduce_elements: combining it twice changes nothing.
-struct MaximumOf {
-  template <class A>
-  static A combine(A a, A b) {
-    return is_nan(a) ? a : (b > a || is_nan(b) ? b : a);
-  }
-};
-struct MinimumOf {
-  template <class A>
-  static A combine(A a, A b) {
-    return is_nan(a) ? a : (b < a || is_nan(b) ? b : a);
-  }
-};
-
 // One row: sixteen interleaved partial results, so that the loop vectorises, then a fixed tree.
 template <class Op, class A, class T>
 A reduce_row(const T* x, std::int64_t count, std::int64_t step, A start) {
   if (count < lanes) {
     A result = start;
-    for (std::int64_t i = 0; i < count; ++i) result = Op::combine(result, static_cast<A>(x[i * step]));
+    for (std::int64_t i = 0; i < count; ++i) result = Op{}(result, static_cast<A>(x[i * step]));
     return result;
   }
   A partial[lanes];
@@ -63,22 +28,23 @@ A reduce_row(const T* x, std::int64_t count, std::int64_t step, A start) {
   std::int64_t i = 0;
   if (step == 1) {
     for (; i + lanes <= count; i += lanes)
-      for (int lane = 0; lane < lanes; ++lane) partial[lane] = Op::combine(partial[lane], static_cast<A>(x[i + lane]));
+      for (int lane = 0; lane < lanes; ++lane) partial[lane] = Op{}(partial[lane], static_cast<A>(x[i + lane]));
   } else {
     for (; i + lanes <= count; i += lanes)
       for (int lane = 0; lane < lanes; ++lane)
-        partial[lane] = Op::combine(partial[lane], static_cast<A>(x[(i + lane) * step]));
+        partial[lane] = Op{}(partial[lane], static_cast<A>(x[(i + lane) * step]));
   }
-  for (; i < count; ++i) partial[i % lanes] = Op::combine(partial[i % lanes], static_cast<A>(x[i * step]));
+  for (; i < count; ++i) partial[i % lanes] = Op{}(partial[i % lanes], static_cast<A>(x[i * step]));
   for (int width = lanes / 2; width > 0; width /= 2)
-    for (int lane = 0; lane < width; ++lane) partial[lane] = Op::combine(partial[lane], partial[lane + width]);
+    for (int lane = 0; lane < width; ++lane) partial[lane] = Op{}(partial[lane], partial[lane + width]);
   return partial[0];
 }
 
+// The extremes start from an element of x: combining it twice changes nothing.
 template <class Op, class A, class T>
 A start_value(const T* any_element) {
-  if constexpr (std::is_same_v<Op, SumOf>)
-    return SumOf::first<A>();
+  if constexpr (std::is_same_v<Op, Add>)
+    return A{0};
   else
     return static_cast<A>(*any_element);
 }
@@ -89,14 +55,14 @@ A reduce_elements(const StridedLoop<1>& block, const T* x, std::int64_t begin, s
   A result = start_value<Op, A>(x);
   block.run_range(begin, end, [&](const auto& offset, std::int64_t count) {
     const T* row = x + offset[0];
-    result = Op::combine(result, reduce_row<Op, A>(row, count, block.inner_stride()[0], start_value<Op, A>(row)));
+    result = Op{}(result, reduce_row<Op, A>(row, count, block.inner_stride()[0], start_value<Op, A>(row)));
   });
   return result;
 }
 
 template <class Op, class T, class Out>
 void reduce_with(View<const T> x, int kept_axes, Out* y) {
-  using A = std::conditional_t<std::is_same_v<Op, SumOf>, Accumulator<T>, T>;
+  using A = std::conditional_t<std::is_same_v<Op, Add>, ReduceAccumulator<T>, T>;
   const StridedLoop<1> kept(kept_axes, x.size, {x.stride});
   const StridedLoop<1> reduced(x.rank - kept_axes, x.size + kept_axes, {x.stride + kept_axes});
   std::int64_t outputs = 1, inputs = 1;
@@ -122,7 +88,7 @@ void reduce_with(View<const T> x, int kept_axes, Out* y) {
           reduced.run_range(0, inputs, [&](const auto& start, std::int64_t count) {
             for (std::int64_t i = 0; i < count; ++i) {
               const T* source = columns + start[0] + i * reduced.inner_stride()[0];
-              for (std::int64_t j = 0; j < width; ++j) sum[j] = Op::combine(sum[j], static_cast<A>(source[j]));
+              for (std::int64_t j = 0; j < width; ++j) sum[j] = Op{}(sum[j], static_cast<A>(source[j]));
             }
           });
           for (std::int64_t j = 0; j < width; ++j) y[first + j] = static_cast<Out>(sum[j]);
@@ -151,7 +117,7 @@ void reduce_with(View<const T> x, int kept_axes, Out* y) {
   for (std::int64_t output = 0; output < outputs; ++output) {
     A result = partial[static_cast<std::size_t>(output * pieces)];
     for (std::int64_t piece = 1; piece < pieces; ++piece)
-      result = Op::combine(result, partial[static_cast<std::size_t>(output * pieces + piece)]);
+      result = Op{}(result, partial[static_cast<std::size_t>(output * pieces + piece)]);
     y[output] = static_cast<Out>(result);
   }
 }
@@ -161,15 +127,15 @@ void reduce_with(View<const T> x, int kept_axes, Out* y) {
 template <class T, class Out>
 void reduce(Reduction reduction, View<const T> x, int kept_axes, Out* y) {
   if constexpr (std::is_same_v<T, bool>)
-    return reduce_with<SumOf>(x, kept_axes, y);
+    return reduce_with<Add>(x, kept_axes, y);
   else
     switch (reduction) {
       case Reduction::sum:
-        return reduce_with<SumOf>(x, kept_axes, y);
+        return reduce_with<Add>(x, kept_axes, y);
       case Reduction::maximum:
-        return reduce_with<MaximumOf>(x, kept_axes, y);
+        return reduce_with<Maximum>(x, kept_axes, y);
       case Reduction::minimum:
-        return reduce_with<MinimumOf>(x, kept_axes, y);
+        return reduce_with<Minimum>(x, kept_axes, y);
     }
 }
 
@@ -189,8 +155,7 @@ void arg_reduce(Reduction reduction, View<const T> x, int kept_axes, std::int64_
         reduced.run_range(0, inputs, [&](const auto& start, std::int64_t count) {
           for (std::int64_t i = 0; i < count; ++i, ++position) {
             const T value = block[start[0] + i * reduced.inner_stride()[0]];
-            const bool better = reduction == Reduction::maximum ? value > best : value < best;
-            if (!is_nan(best) && (better || is_nan(value))) {
+            if (replaces(reduction, value, best)) {
               best = value;
               winner = position;
             }

@@ -6,12 +6,40 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+#include <type_traits>
 
+#include "kernels/host_device.hpp"
 #include "kernels/view.hpp"
 
 namespace orbitgrad::kernels {
 
 enum class Reduction { sum, maximum, minimum };
+
+/// What a sum of T is accumulated in. Sums and extremes of two are Add, Maximum and Minimum of formulas.hpp.
+template <class T>
+using ReduceAccumulator = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
+
+/// Whether `value` takes the place of `best` as the maximum (or minimum): strictly better, or the first NaN.
+template <class T>
+ORBITGRAD_HOST_DEVICE bool replaces(Reduction reduction, T value, T best) {
+  const bool better = reduction == Reduction::maximum ? value > best : value < best;
+  return best == best && (better || value != value);
+}
+
+template <class T, class Out>
+struct Reduce {
+  using Problem = View<const T>;
+  using Launch = void(Reduction, View<const T> x, int kept_axes, Out* y);
+  static constexpr std::string_view name = "reduce.reduce";
+};
+
+template <class T>
+struct ArgReduce {
+  using Problem = View<const T>;
+  using Launch = void(Reduction, View<const T> x, int kept_axes, std::int64_t* y);
+  static constexpr std::string_view name = "reduce.arg_reduce";
+};
 
 namespace cpu {
 
