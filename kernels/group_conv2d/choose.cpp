@@ -6,23 +6,11 @@ namespace orbitgrad::kernels::cpu {
 namespace {
 
 // From timings on two AVX-512 cores, p4 and p4m, 3x3, 1 to 32 fields, 8x8 and 28x28 maps, batch 1 to 128
-// (docs/benchmarks.md): the orbit gather is the faster one, or near it, everywhere but in the two cases
-// below. They look at the problem alone, never at the number of threads.
-constexpr std::int64_t few_products = 4;  // pairs of fields that leave the gather's vectors mostly empty
-
-std::int64_t columns(const GroupConv2dProblem& problem) {
-  return problem.batch * problem.out_height() * problem.out_width();
-}
-bool has_few_products(const GroupConv2dProblem& problem) {
-  return problem.in_fields / problem.groups * (problem.out_fields / problem.groups) <= few_products;
-}
+// (docs/benchmarks.md): the orbit gather is the faster one, or near it, everywhere but in the case below. It looks at
+// the problem alone, never at the number of threads.
 
 /// With a stride the gather multiplies with the zeros between the outputs.
 bool dense_pays_for_input_gradient(const GroupConv2dProblem& problem) { return problem.stride > 1; }
-bool dense_pays_for_filter_gradient(const GroupConv2dProblem& problem) {
-  constexpr std::int64_t enough_columns = 512, enough_elements = 8;
-  return has_few_products(problem) && problem.order >= enough_elements && columns(problem) > enough_columns;
-}
 
 /// The forced implementation if it supports the problem; else the dense form where it pays and oneDNN has the plain
 /// convolution; else the orbit gather.
@@ -47,7 +35,7 @@ const auto& pick_input_gradient(const GroupConv2dProblem& problem) {
 }
 template <class T>
 const auto& pick_filter_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, dense_pays_for_filter_gradient(problem));
+  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, false);
 }
 
 }  // namespace

@@ -1,155 +1,162 @@
-// Orbit gather, filter gradient: the same panels as the forward; a filter entry meets, for each output element s, the
-// panel row that s reads it from, so the gradient comes out already summed over the orbit:
-//   dw[k, c, d] = sum_{n, o} sum_s dy[n, k, s, o] panel[c, row_s(d)][n, o].
-// The columns are cut into chunks by the problem alone; the sums of the chunks are added in order.
+// Orbit gather, filter gradient: a filter entry meets, for each output element s, the row of the input that s reads it
+// from, so the gradient is summed over the orbit without a filter bank:
+//   dw[k, c, d] = sum_{n, o} sum_s dy[n, k, s, o] x[n, c, row_s(d) of the block lowered at o].
+// The rows are never lowered: a row is a shift of a plane. The bands are cut into chunks by the problem alone; the sums
+// of the chunks are added in order.
 #include <algorithm>
 
 #include "kernels/gemm/workspace.hpp"
-#include "kernels/group_conv2d/column_tile.hpp"
-#include "kernels/group_conv2d/dot_kernel.hpp"
+#include "kernels/group_conv2d/filter_bands.hpp"
 #include "kernels/group_conv2d/orbit_gather.hpp"
-#include "kernels/group_conv2d/orbit_tables.hpp"
 #include "kernels/parallel.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-struct Panel {};
+struct Planes {};
 struct Gradients {};
 struct Partials {};
 
-/// One channel group and the cut of its columns.
+/// Where the rows of a block begin in its packed planes: [element][block_rows], a row beyond the last repeats it. Where
+/// a lane is a field of one element, the rows keep the order of the input.
 template <class T>
-struct FilterProduct {
-  TileGeometry geometry;
-  const OrbitRows* rows;
-  std::int64_t in_fields, out_fields, in_planes;
-  const T *x, *dy;
-  T* dw;
-
-  DotShape shape;
-  std::int64_t field_tiles, entry_tiles;
-  std::int64_t width;           // columns of a panel, a multiple of the tile
-  std::int64_t panels, chunks;  // panels in all, sums that are kept apart
-
-  std::int64_t register_tile() const { return shape.fields * shape.entries; }
-  std::int64_t partial_size() const { return in_fields * field_tiles * entry_tiles * register_tile(); }
-
-  void plan() {
-    constexpr std::int64_t panel_bytes = 20 << 10, most_chunks = 16, partial_elements = 1 << 23;
-    constexpr std::int64_t columns = tile_columns<T>;
-    shape = dot_shape(out_fields);
-    field_tiles = (out_fields + shape.fields - 1) / shape.fields;
-    entry_tiles = (rows->depth + shape.entries - 1) / shape.entries;
-    const std::int64_t tile_bytes = rows->depth * columns * static_cast<std::int64_t>(sizeof(T));
-    const std::int64_t most = std::max<std::int64_t>(1, (geometry.columns() + columns - 1) / columns);
-    width = std::clamp<std::int64_t>(panel_bytes / tile_bytes, 1, std::min<std::int64_t>(8, most)) * columns;
-    panels = (geometry.columns() + width - 1) / width;
-    chunks = std::clamp<std::int64_t>(std::min(panels / 2, partial_elements / partial_size()), 1, most_chunks);
-  }
-};
-
-/// dy of the columns of one panel as [s][field][width].
-template <class T>
-void pack_gradients(const FilterProduct<T>& product, const LaneRuns<T>& runs, std::int64_t column, T* to) {
-  const std::int64_t positions = product.geometry.positions(), elements = product.rows->outputs;
-  for (std::int64_t f = 0; f < product.out_fields; ++f)
-    for (std::int64_t s = 0; s < elements; ++s) {
-      const T* from = product.dy + (f * elements + s) * positions;
-      for (int half = 0; half < 2; ++half) {
-        Vector<T> value{};
-        for (int run = 0; run < runs.count[half]; ++run)
-          value = masked_load(value, runs.runs[half][run].mask, from + runs.runs[half][run].offset);
-        store(to + (s * product.out_fields + f) * product.width + column + half * lanes<T>, value);
+std::vector<std::int32_t> row_offsets(const FilterProduct<T>& product) {
+  const TileGeometry& g = product.geometry;
+  const std::int64_t depth = product.rows->depth;
+  const std::int64_t plane = product.plane_size(), width = product.plane_width();
+  std::vector<std::int64_t> of_row;  // of the rows of one field
+  for (std::int64_t t = 0; t < product.in_planes; ++t)
+    for (std::int64_t r = 0; r < g.kernel; ++r)
+      for (std::int64_t c = 0; c < g.kernel; ++c) of_row.push_back(t * plane + (r * width + c) * g.dilation);
+  std::vector<std::int32_t> offsets;
+  offsets.reserve(static_cast<std::size_t>(product.elements * product.block_rows));
+  for (std::int64_t s = 0; s < product.elements; ++s) {
+    for (std::int64_t c = 0; c < product.block; ++c)
+      for (std::int64_t d = 0; d < depth; ++d) {
+        const std::int64_t row = product.elements == 1 ? d : product.rows->of(s)[d];
+        offsets.push_back(
+            static_cast<std::int32_t>(c * product.in_planes * plane + of_row[static_cast<std::size_t>(row)]));
       }
-    }
+    offsets.resize(static_cast<std::size_t>((s + 1) * product.block_rows), offsets.back());
+  }
+  return offsets;
 }
 
-/// Adds the panels [first, last) for the input fields [c_first, c_last) to one partial sum.
-template <class T, int Fields, int Entries>
-void add_panels(const FilterProduct<T>& product, const std::int32_t* table, std::int64_t first, std::int64_t last,
-                std::int64_t c_first, std::int64_t c_last, T* partial) {
-  const std::int64_t depth = product.rows->depth, elements = product.rows->outputs, width = product.width;
-  const std::int64_t plane = product.geometry.height * product.geometry.width;
-  std::vector<ColumnTile<T>> tiles(static_cast<std::size_t>(width / tile_columns<T>), ColumnTile<T>(product.geometry));
-  T* panel = workspace<Panel, T>(depth * width);
-  T* gradients = workspace<Gradients, T>(elements * product.out_fields * width);
+/// Adds the bands [first, last) for the blocks [block_first, block_last) of input fields to one partial sum,
+/// [block][row][channel].
+template <class T, int Columns>
+void add_bands(const FilterProduct<T>& product, const std::int32_t* row_offset, std::int64_t first, std::int64_t last,
+               std::int64_t block_first, std::int64_t block_last, T* partial) {
+  const std::int64_t sum_row = product.sum_row(), vectors = product.vectors, elements = product.elements;
+  const std::int64_t planes = product.block * product.in_planes;
+  std::vector<std::int32_t> step_offset;
+  T* x = workspace<Planes, T>(planes * product.plane_size());
+  T* dy = workspace<Gradients, T>(vectors * elements * product.steps() * lanes<T>);
   for (std::int64_t index = first; index < last; ++index) {
-    std::int64_t used = 0;  // tiles with at least one column
-    for (auto& tile : tiles) {
-      const std::int64_t column = used * tile_columns<T>;
-      if (index * width + column >= product.geometry.columns()) break;
-      tile.move_to(index * width + column);
-      pack_gradients(product, tile.out_runs(), column, gradients);
-      ++used;
-    }
-    for (std::int64_t c = c_first; c < c_last; ++c) {
-      for (std::int64_t i = 0; i < used; ++i)
-        tiles[static_cast<std::size_t>(i)].pack(product.x + c * product.in_planes * plane, product.in_planes,
-                                                panel + i * tile_columns<T>, width);
-      for (std::int64_t f = 0; f < product.field_tiles; ++f) {
-        std::int64_t field_offset[Fields];
-        for (int i = 0; i < Fields; ++i)  // a field beyond the last repeats it; its sums are not read
-          field_offset[i] = std::min(f * Fields + i, product.out_fields - 1) * width;
-        for (std::int64_t e = 0; e < product.entry_tiles; ++e)
-          dot_micro_kernel<T, Fields, Entries>(
-              used * tile_columns<T>, elements, gradients, field_offset, product.out_fields * width, panel,
-              table + e * Entries, product.entry_tiles * Entries,
-              partial + ((c * product.field_tiles + f) * product.entry_tiles + e) * (Fields * Entries));
+    const Band band = band_at(product, index);
+    if (band.images * band.lines * product.geometry.out_width !=
+        static_cast<std::int64_t>(step_offset.size()) * product.columns)
+      step_offset = step_offsets(product, band);
+    const auto steps = static_cast<std::int64_t>(step_offset.size());
+    pack_gradients<T, Columns>(product, band, dy);
+    for (std::int64_t b = block_first; b < block_last; ++b) {
+      pack_planes(product, band, b * product.block, std::min((b + 1) * product.block, product.in_fields), x);
+      for (std::int64_t v = 0; v < vectors; v += outer_vectors) {
+        const T* gradients = dy + v * elements * steps * lanes<T>;
+        T* sum = partial + b * product.block_rows * sum_row + v * lanes<T>;
+        for (std::int64_t i = 0; i < product.block_rows; i += outer_rows) {
+          if (vectors - v >= outer_vectors)
+            outer_micro_kernel<T, outer_vectors, Columns>(elements, steps, step_offset.data(), x, row_offset + i,
+                                                          product.block_rows, gradients, sum + i * sum_row, sum_row);
+          else
+            outer_micro_kernel<T, 1, Columns>(elements, steps, step_offset.data(), x, row_offset + i,
+                                              product.block_rows, gradients, sum + i * sum_row, sum_row);
+        }
       }
     }
   }
 }
 
-template <class T, int Fields, int Entries>
-void run_as(const FilterProduct<T>& product) {
-  const std::int64_t depth = product.rows->depth, elements = product.rows->outputs;
-  const std::int64_t entries = product.entry_tiles * Entries, size = product.partial_size();
-  std::vector<std::int32_t> table(static_cast<std::size_t>(elements * entries));
-  for (std::int64_t s = 0; s < elements; ++s)
-    for (std::int64_t d = 0; d < entries; ++d)
-      table[static_cast<std::size_t>(s * entries + d)] =
-          static_cast<std::int32_t>(product.rows->of(s)[std::min(d, depth - 1)] * product.width);
+/// Adds the partial sums in order to the first, and the columns of a vector to one another.
+template <class T>
+void add_chunks(const FilterProduct<T>& product, T* partials) {
+  const std::int64_t size = product.partial_size();
+  if (product.chunks == 1 && product.columns == 1) return;
+  parallel_for(size / lanes<T>, std::max<std::int64_t>(1, (1 << 14) / product.chunks),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin * lanes<T>; i < end * lanes<T>; i += lanes<T>) {
+                   Vector<T> sum = load(partials + i);
+                   for (std::int64_t chunk = 1; chunk < product.chunks; ++chunk)
+                     sum += load(partials + chunk * size + i);
+                   if (product.columns == 2) sum = add_neighbours<T>(sum);
+                   store(partials + i, sum);
+                 }
+               });
+}
 
-  T* partials = workspace<Partials, T>(product.chunks * size);
-  std::int64_t parts = 1;  // of the input fields, where the chunks do not occupy the threads
-  while (parts * 2 <= product.in_fields && product.chunks * parts < 4 * thread_count()) parts *= 2;
-  if (thread_count() == 1) parts = 1;
-  const double flops = 2.0 * static_cast<double>(product.geometry.columns() * elements * size);
+/// dw from the sums [block][row][channel]: the rest of the orbit sum, and the transposition.
+template <class T>
+void write_filter_gradient(const FilterProduct<T>& product, const T* sums) {
+  constexpr std::int64_t n = lanes<T>;
+  const std::int64_t depth = product.rows->depth, order = product.rows->outputs, sum_row = product.sum_row();
+  const auto write_field = [&](std::int64_t c, std::int64_t k) {
+    const std::int64_t fields = std::min(n, product.out_fields - k);
+    const T* from = sums + (c / product.block * product.block_rows + c % product.block * depth) * sum_row + k;
+    for (std::int64_t d = 0; d < depth; d += n) {
+      const std::int64_t count = std::min(n, depth - d);
+      Vector<T> value[n] = {};
+      if (product.elements == order) {
+        for (std::int64_t i = 0; i < count; ++i) value[i] = load(from + (d + i) * sum_row);
+      } else {
+        for (std::int64_t s = 0; s < order; ++s) {  // lanes beyond the fields carry what is not written
+          const std::int32_t* row = product.rows->of(s) + d;
+          for (std::int64_t i = 0; i < count; ++i) value[i] += load(from + row[i] * sum_row + s * product.out_fields);
+        }
+      }
+      transpose<T>(value);
+      for (std::int64_t i = 0; i < fields; ++i)
+        masked_store(product.dw + ((k + i) * product.in_fields + c) * depth + d, (1u << count) - 1, value[i]);
+    }
+  };
+  parallel_for(product.in_fields, std::max<std::int64_t>(1, (1 << 16) / (depth * product.out_fields)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t c = begin; c < end; ++c)
+                   for (std::int64_t k = 0; k < product.out_fields; k += n) write_field(c, k);
+               });
+}
+
+template <class T>
+void run(const FilterProduct<T>& product) {
+  const std::vector<std::int32_t> offsets = row_offsets(product);
+  const std::int64_t size = product.partial_size(), block_size = product.block_rows * product.sum_row();
+  T* partials = workspace<Partials, T>(product.chunks * size + lanes<T>);
+  std::int64_t parts = 1;  // of the input fields, where the chunks do not occupy the threads; each packs dy
+  const std::int64_t threads = thread_count();
+  while (parts * 2 <= product.blocks && product.chunks * parts < 4 * threads && product.chunks * parts % threads != 0)
+    parts *= 2;
+  const double flops = 2.0 * static_cast<double>(product.geometry.columns() * product.elements * size);
   const std::int64_t items = product.chunks * parts;
   const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(2e5 * static_cast<double>(items) / flops));
   parallel_for(items, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t item = begin; item < end; ++item) {
-      const std::int64_t chunk = item / parts, part = item % parts, field = size / product.in_fields;
-      const std::int64_t c_first = product.in_fields * part / parts, c_last = product.in_fields * (part + 1) / parts;
+      const std::int64_t chunk = item / parts, part = item % parts;
+      const std::int64_t block_first = product.blocks * part / parts, block_last = product.blocks * (part + 1) / parts;
       T* partial = partials + chunk * size;
-      std::fill(partial + c_first * field, partial + c_last * field, T{0});
-      add_panels<T, Fields, Entries>(product, table.data(), product.panels * chunk / product.chunks,
-                                     product.panels * (chunk + 1) / product.chunks, c_first, c_last, partial);
+      std::fill(partial + block_first * block_size, partial + block_last * block_size, T{0});
+      const auto add = product.columns == 2 ? add_bands < T, sizeof(T) == 4 ? 2 : 1 > : add_bands<T, 1>;
+      add(product, offsets.data(), product.bands * chunk / product.chunks, product.bands * (chunk + 1) / product.chunks,
+          block_first, block_last, partial);
     }
   });
-  parallel_for(product.out_fields * product.in_fields, std::max<std::int64_t>(1, (1 << 14) / depth),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t item = begin; item < end; ++item) {
-                   const std::int64_t k = item / product.in_fields, c = item % product.in_fields;
-                   for (std::int64_t d = 0; d < depth; ++d) {
-                     const std::int64_t at =
-                         ((c * product.field_tiles + k / Fields) * product.entry_tiles + d / Entries) *
-                             (Fields * Entries) +
-                         k % Fields * Entries + d % Entries;
-                     T sum = partials[at];
-                     for (std::int64_t chunk = 1; chunk < product.chunks; ++chunk) sum += partials[chunk * size + at];
-                     product.dw[item * depth + d] = sum;
-                   }
-                 }
-               });
+  add_chunks(product, partials);
+  write_filter_gradient(product, partials);
 }
 
 }  // namespace
 
 template <class T>
 void orbit_gather_filter_gradient(const GroupConv2dProblem& problem, const T* x, const T* dy, T* dw) {
-  if (problem.y_size() == 0) {
+  if (problem.x_size() == 0 || problem.y_size() == 0) {
     std::fill(dw, dw + problem.w_size(), T{0});
     return;
   }
@@ -166,13 +173,7 @@ void orbit_gather_filter_gradient(const GroupConv2dProblem& problem, const T* x,
     product.dy = dy + group * out_fields * problem.order * out_plane;
     product.dw = dw + group * out_fields * in_fields * rows.depth;
     product.plan();
-    constexpr DotShape one = dot_shape(1), two = dot_shape(2), four = dot_shape(4);
-    if (product.shape.fields == 1)
-      run_as<T, one.fields, one.entries>(product);
-    else if (product.shape.fields == 2)
-      run_as<T, two.fields, two.entries>(product);
-    else
-      run_as<T, four.fields, four.entries>(product);
+    run(product);
   }
 }
 

@@ -25,12 +25,14 @@ inline OrbitRows orbit_rows(const GroupConv2dProblem& problem, bool over_group) 
   result.outputs = order;
   result.depth = (over_group ? order : 1) * taps;
   result.rows.resize(static_cast<std::size_t>(result.outputs * result.depth));
+  std::vector<std::int32_t> moved(static_cast<std::size_t>(taps));  // h_s v
   for (std::int32_t s = 0; s < order; ++s) {
+    for (std::int32_t v = 0; v < taps; ++v)
+      moved[static_cast<std::size_t>(v)] = transform_tap(problem.matrices + 4 * s, kernel, v);
     std::int32_t* rows = result.rows.data() + s * result.depth;
     for (std::int32_t t = 0; t < (over_group ? order : 1); ++t) {
       const std::int32_t g = over_group ? problem.filter_element[s * order + t] : 0;
-      for (std::int32_t v = 0; v < taps; ++v)
-        rows[g * taps + v] = t * taps + transform_tap(problem.matrices + 4 * s, kernel, v);
+      for (std::int32_t v = 0; v < taps; ++v) rows[g * taps + v] = t * taps + moved[static_cast<std::size_t>(v)];
     }
   }
   return result;

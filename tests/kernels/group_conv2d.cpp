@@ -12,6 +12,7 @@
 namespace orbitgrad::testing {
 namespace {
 
+using kernels::DeviceKind;
 using kernels::GroupConv2dFilterGradient;
 using kernels::GroupConv2dForward;
 using kernels::GroupConv2dInputGradient;
@@ -66,6 +67,8 @@ std::vector<Case> cases() {
     }
   all.push_back({"p4m", false, 2, 7, 13, 8, 8, 3, 1, 1});
   all.push_back({"p4", false, 5, 12, 32, 10, 10, 3, 1, 1});
+  all.push_back({"p4m", false, 2, 3, 40, 7, 7, 3, 1, 1});  // more fields than a vector has lanes
+  all.push_back({"pm", false, 2, 33, 35, 6, 6, 3, 1, 1});
   all.push_back({"p4m", true, 40, 1, 8, 12, 12, 5, 1, 2});
   all.push_back({"p4", true, 3, 3, 12, 28, 28, 3, 1, 3});  // padding larger than the kernel needs
   return all;
@@ -134,7 +137,7 @@ void check(const Case& c, Data kind) {
     db[i / field % bias.size()] += static_cast<double>(dy[i]);
   }
   for (const auto& f : Registry<GroupConv2dForward<T>>::all()) {
-    if (!f.supports(p)) continue;
+    if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
     SCOPED_TRACE(f.name);
     const auto plain = deterministic<T>(p.y_size(), [&](T* out) { f.launch(p, x.data(), w.data(), nullptr, out); });
     expect_matches(plain, y, kind);
@@ -143,12 +146,12 @@ void check(const Case& c, Data kind) {
     expect_matches(biased, y_bias, kind);
   }
   for (const auto& f : Registry<GroupConv2dInputGradient<T>>::all()) {
-    if (!f.supports(p)) continue;
+    if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
     SCOPED_TRACE(fmt::format("{} input gradient", f.name));
     expect_matches(deterministic<T>(p.x_size(), [&](T* out) { f.launch(p, dy.data(), w.data(), out); }), dx, kind);
   }
   for (const auto& f : Registry<GroupConv2dFilterGradient<T>>::all()) {
-    if (!f.supports(p)) continue;
+    if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
     SCOPED_TRACE(fmt::format("{} filter gradient", f.name));
     expect_matches(deterministic<T>(p.w_size(), [&](T* out) { f.launch(p, x.data(), dy.data(), out); }), dw, kind);
   }
@@ -222,6 +225,7 @@ TEST(GroupConv2d, ForcedImplementationIsTaken) {
   const Tables tables("p4m");
   GroupConv2dProblem p = problem_of({"p4m", false, 2, 2, 3, 7, 7, 3}, tables);
   for (const auto& f : Registry<GroupConv2dForward<float>>::all()) {
+    if (f.device != DeviceKind::cpu) continue;
     p.implementation = f.name;
     EXPECT_EQ(kernels::cpu::choose_group_conv2d_forward<float>(p), f.name);
     EXPECT_EQ(kernels::cpu::choose_group_conv2d_input_gradient<float>(p), f.name);
