@@ -25,8 +25,9 @@ enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 # CMake 3.25 does not know the C++20 dialect of CUDA 13, so it is passed by hand.
 # Formulas shared with the host are constexpr functions and std::numeric_limits.
+# No contraction of multiply and add, as on the host: bits agree, and std::fma stands where it is wanted.
 # Registers, shared memory and spills of every kernel go beside its object file; a test makes the report of them.
-add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;-Xptxas=-v>")
+add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;--fmad=false;-Xptxas=-v>")
 set(CMAKE_CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/ptxas_report.sh" ${ORBITGRAD_CCACHE})
 set(ORBITGRAD_CUDA_SOURCES ${cuda_sources})
 target_link_libraries(orbitgrad_private INTERFACE CUDA::cudart CUDA::cublasLt)

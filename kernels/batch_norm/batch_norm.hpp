@@ -29,21 +29,98 @@ struct BatchNormProblem {
   std::int64_t bytes(std::int64_t element_size) const { return 3 * element_size * count(); }
 };
 
-/// The same expression for every element, so that permuting positions permutes the bits of the result.
-template <class T>
-ORBITGRAD_HOST_DEVICE inline T batch_norm_value(T x, T mean, T scale, T beta) {
-  return (x - mean) * scale + beta;
-}
-
-/// ReLU that keeps NaN.
-template <class T>
-ORBITGRAD_HOST_DEVICE inline T batch_norm_relu(T y) {
-  return y < T(0) ? T(0) : y;
-}
-
 template <class T>
 ORBITGRAD_HOST_DEVICE inline T batch_norm_rstd(T variance, double epsilon) {
   return static_cast<T>(1.0 / std::sqrt(static_cast<double>(variance) + epsilon));
+}
+
+/// What a field is normalised with.
+template <class T>
+struct BatchNormField {
+  T mean, rstd, scale, beta;
+};
+
+/// gammas and betas may be null: 1 and 0.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline BatchNormField<T> batch_norm_field(const BatchNormProblem& p, std::int64_t field,
+                                                                const T* means, const T* variances, const T* gammas,
+                                                                const T* betas) {
+  const T rstd = batch_norm_rstd(variances[field], p.epsilon);
+  return {means[field], rstd, gammas ? gammas[field] * rstd : rstd, betas ? betas[field] : T(0)};
+}
+
+/// The same expression for every element, so that permuting positions permutes the bits of the result.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_value(const BatchNormField<T>& field, T x) {
+  return (x - field.mean) * field.scale + field.beta;
+}
+
+/// With a ReLU that keeps NaN.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_output(const BatchNormField<T>& field, bool relu, T x) {
+  const T y = batch_norm_value(field, x);
+  return relu && y < T(0) ? T(0) : y;
+}
+
+/// A pair of sums over a field.
+struct BatchNormSums {
+  double first = 0, second = 0;
+
+  ORBITGRAD_HOST_DEVICE void add(const BatchNormSums& terms) {
+    first += terms.first;
+    second += terms.second;
+  }
+};
+
+/// Moments about a field's first value, which leaves nothing large to cancel in the variance.
+ORBITGRAD_HOST_DEVICE inline BatchNormSums batch_norm_moments(double value, double shift) {
+  const double d = value - shift;
+  return {d, d * d};
+}
+
+template <class T>
+ORBITGRAD_HOST_DEVICE inline void batch_norm_finish(double count, double shift, const BatchNormSums& sums, T* mean,
+                                                    T* variance) {
+  const double d = sums.first / count, spread = sums.second / count - d * d;
+  *mean = static_cast<T>(shift + d);
+  *variance = static_cast<T>(spread < 0 ? 0.0 : spread);
+}
+
+/// The gradient behind the ReLU, whose mask is that of the forward pass because the expression is.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_masked(const BatchNormField<T>& field, bool relu, T x, T dy) {
+  return !relu || batch_norm_value(field, x) > T(0) ? dy : T(0);
+}
+
+/// What an element adds to dbeta and dgamma.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline BatchNormSums batch_norm_gradient_terms(const BatchNormField<T>& field, bool relu, T x,
+                                                                     T dy) {
+  const double gradient = static_cast<double>(batch_norm_masked(field, relu, x, dy));
+  return {gradient, gradient * static_cast<double>((x - field.mean) * field.rstd)};
+}
+
+/// What the statistics of the batch take away from the gradient: mean + slope h.
+template <class T>
+struct BatchNormCorrection {
+  T mean, slope;
+};
+
+/// sums: dbeta and dgamma of the field.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline BatchNormCorrection<T> batch_norm_correction(const BatchNormProblem& p,
+                                                                          const BatchNormSums& sums) {
+  if (!p.batch_statistics) return {T(0), T(0)};
+  const double count = static_cast<double>(p.batch * p.positions);
+  return {static_cast<T>(sums.first / count), static_cast<T>(sums.second / count)};
+}
+
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T batch_norm_input_gradient(const BatchNormField<T>& field,
+                                                         const BatchNormCorrection<T>& correction, bool relu, T x,
+                                                         T dy) {
+  const T normalised = (x - field.mean) * field.rstd;
+  return field.scale * (batch_norm_masked(field, relu, x, dy) - correction.mean - normalised * correction.slope);
 }
 
 template <class T>

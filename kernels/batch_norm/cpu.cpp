@@ -11,9 +11,7 @@ namespace {
 constexpr std::int64_t chunk = 4096;
 constexpr std::int64_t lanes = 16;
 
-struct Sums {
-  double first = 0, second = 0;
-};
+using Sums = BatchNormSums;
 
 /// Sums over one field of a pair of terms: term(position in the array) -> Sums. Chunks of fixed size, each with 16
 /// interleaved partial sums, are added in order, so neither threads nor vector width decide a bit.
@@ -44,11 +42,11 @@ Sums field_sums(const BatchNormProblem& p, std::int64_t field, Term&& term) {
         }
       }
       Sums& total = partial[static_cast<std::size_t>(unit)];
-      for (std::int64_t lane = 0; lane < lanes; ++lane) total.first += a[lane], total.second += b[lane];
+      for (std::int64_t lane = 0; lane < lanes; ++lane) total.add({a[lane], b[lane]});
     }
   });
   Sums total;
-  for (const Sums& piece : partial) total.first += piece.first, total.second += piece.second;
+  for (const Sums& piece : partial) total.add(piece);
   return total;
 }
 
@@ -101,54 +99,26 @@ void for_each_field(const BatchNormProblem& p, Body&& body) {
   });
 }
 
-/// Moments about a field's first value, which leaves nothing large to cancel in the variance.
-inline Sums moments(double value, double shift) {
-  const double d = value - shift;
-  return {d, d * d};
-}
-
-template <class T>
-void finish_statistics(double count, double shift, const Sums& sums, T* mean, T* variance) {
-  const double d = sums.first / count, spread = sums.second / count - d * d;
-  *mean = static_cast<T>(shift + d);
-  *variance = static_cast<T>(spread < 0 ? 0.0 : spread);
-}
-
 template <class T>
 void field_statistics(const BatchNormProblem& p, std::int64_t field, const T* x, T* mean, T* variance) {
   const double count = static_cast<double>(p.batch * p.positions);
   const double shift = count > 0 ? static_cast<double>(x[field * p.positions]) : 0.0;
   const Sums sums =
-      field_sums(p, field, [x, shift](std::int64_t i) { return moments(static_cast<double>(x[i]), shift); });
-  finish_statistics(count, shift, sums, mean + field, variance + field);
+      field_sums(p, field, [x, shift](std::int64_t i) { return batch_norm_moments(static_cast<double>(x[i]), shift); });
+  batch_norm_finish(count, shift, sums, mean + field, variance + field);
 }
 
 template <class T>
-struct Field {
-  T mean, rstd, scale, beta;
-
-  Field(const BatchNormProblem& p, std::int64_t field, const T* means, const T* variances, const T* gamma,
-        const T* betas)
-      : mean(means[field]),
-        rstd(batch_norm_rstd(variances[field], p.epsilon)),
-        scale(gamma ? gamma[field] * rstd : rstd),
-        beta(betas ? betas[field] : T(0)) {}
-
-  T value(T x) const { return batch_norm_value(x, mean, scale, beta); }
-};
-
-template <bool relu, class T>
-T output(const Field<T>& field, T x) {
-  const T y = field.value(x);
-  return relu ? batch_norm_relu(y) : y;
-}
+using Field = BatchNormField<T>;
+template <class T>
+using Correction = BatchNormCorrection<T>;
 
 template <class T>
 void normalise_row(const BatchNormProblem& p, const Field<T> field, const T* __restrict__ x, T* __restrict__ y) {
   if (p.relu) {
-    for (std::int64_t i = 0; i < p.positions; ++i) y[i] = output<true>(field, x[i]);
+    for (std::int64_t i = 0; i < p.positions; ++i) y[i] = batch_norm_output(field, true, x[i]);
   } else {
-    for (std::int64_t i = 0; i < p.positions; ++i) y[i] = output<false>(field, x[i]);
+    for (std::int64_t i = 0; i < p.positions; ++i) y[i] = batch_norm_output(field, false, x[i]);
   }
 }
 
@@ -157,39 +127,9 @@ std::vector<Field<T>> all_fields(const BatchNormProblem& p, const T* mean, const
                                  const T* beta) {
   std::vector<Field<T>> fields;
   fields.reserve(static_cast<std::size_t>(p.fields));
-  for (std::int64_t field = 0; field < p.fields; ++field) fields.emplace_back(p, field, mean, variance, gamma, beta);
+  for (std::int64_t field = 0; field < p.fields; ++field)
+    fields.push_back(batch_norm_field(p, field, mean, variance, gamma, beta));
   return fields;
-}
-
-/// The gradient behind the ReLU, whose mask is that of the forward pass because the expression is.
-template <bool relu, class T>
-T masked(const Field<T>& field, T x, T dy) {
-  if constexpr (!relu) return dy;
-  return field.value(x) > T(0) ? dy : T(0);
-}
-
-template <bool relu, class T>
-Sums gradient_terms(const Field<T>& field, T x, T dy) {
-  const double gradient = static_cast<double>(masked<relu>(field, x, dy));
-  return {gradient, gradient * static_cast<double>((x - field.mean) * field.rstd)};
-}
-
-/// What the statistics of the batch take away from the gradient: mean + slope h.
-template <class T>
-struct Correction {
-  T mean = 0, slope = 0;
-
-  Correction(const BatchNormProblem& p, const Sums& sums) {
-    if (!p.batch_statistics) return;
-    const double count = static_cast<double>(p.batch * p.positions);
-    mean = static_cast<T>(sums.first / count), slope = static_cast<T>(sums.second / count);
-  }
-};
-
-template <bool relu, class T>
-T input_gradient(const Field<T>& field, const Correction<T>& correction, T x, T dy) {
-  const T normalised = (x - field.mean) * field.rstd;
-  return field.scale * (masked<relu>(field, x, dy) - correction.mean - normalised * correction.slope);
 }
 
 template <bool relu, class T>
@@ -197,35 +137,35 @@ void backward_field(const BatchNormProblem& p, std::int64_t index, const Field<T
                     const T* __restrict__ dy, T* __restrict__ dx, T* dgamma, T* dbeta) {
   Sums sums;
   if (dgamma || dbeta || p.batch_statistics)
-    sums = field_sums(p, index, [=](std::int64_t i) { return gradient_terms<relu>(field, x[i], dy[i]); });
+    sums = field_sums(p, index, [=](std::int64_t i) { return batch_norm_gradient_terms(field, relu, x[i], dy[i]); });
   if (dbeta) dbeta[index] = static_cast<T>(sums.first);
   if (dgamma) dgamma[index] = static_cast<T>(sums.second);
   if (!dx) return;
-  const Correction<T> correction(p, sums);
+  const Correction<T> correction = batch_norm_correction<T>(p, sums);
   for_each_row(p, index, [=](std::int64_t offset) {
     for (std::int64_t i = offset; i < offset + p.positions; ++i)
-      dx[i] = input_gradient<relu>(field, correction, x[i], dy[i]);
+      dx[i] = batch_norm_input_gradient(field, correction, relu, x[i], dy[i]);
   });
 }
 
 template <bool relu, class T>
 void backward_columns(const BatchNormProblem& p, const std::vector<Field<T>>& fields, const T* x, const T* dy, T* dx,
                       T* dgamma, T* dbeta) {
-  std::vector<Correction<T>> corrections(fields.size(), Correction<T>(p, Sums{}));
+  std::vector<Correction<T>> corrections(fields.size(), batch_norm_correction<T>(p, Sums{}));
   column_sums(
       p,
       [&](std::int64_t i, std::int64_t c) {
-        return gradient_terms<relu>(fields[static_cast<std::size_t>(c)], x[i], dy[i]);
+        return batch_norm_gradient_terms(fields[static_cast<std::size_t>(c)], relu, x[i], dy[i]);
       },
       [&](std::int64_t c, const Sums& sums) {
         if (dbeta) dbeta[c] = static_cast<T>(sums.first);
         if (dgamma) dgamma[c] = static_cast<T>(sums.second);
-        corrections[static_cast<std::size_t>(c)] = Correction<T>(p, sums);
+        corrections[static_cast<std::size_t>(c)] = batch_norm_correction<T>(p, sums);
       });
   if (!dx) return;
   for_each_column_entry(p, [&](std::int64_t i, std::int64_t c) {
     const auto field = static_cast<std::size_t>(c);
-    dx[i] = input_gradient<relu>(fields[field], corrections[field], x[i], dy[i]);
+    dx[i] = batch_norm_input_gradient(fields[field], corrections[field], relu, x[i], dy[i]);
   });
 }
 
@@ -237,7 +177,7 @@ void backward(const BatchNormProblem& p, const T* x, const T* dy, const T* mean,
     return;
   }
   for_each_field(p, [&](std::int64_t index) {
-    backward_field<relu>(p, index, Field<T>(p, index, mean, variance, gamma, beta), x, dy, dx, dgamma, dbeta);
+    backward_field<relu>(p, index, batch_norm_field(p, index, mean, variance, gamma, beta), x, dy, dx, dgamma, dbeta);
   });
 }
 
@@ -248,9 +188,11 @@ void batch_norm_statistics(const BatchNormProblem& p, const T* x, T* mean, T* va
   if (p.positions == 1 && p.batch > 0) {  // x[c], the first row, is the shift of field c
     column_sums(
         p,
-        [x](std::int64_t i, std::int64_t c) { return moments(static_cast<double>(x[i]), static_cast<double>(x[c])); },
+        [x](std::int64_t i, std::int64_t c) {
+          return batch_norm_moments(static_cast<double>(x[i]), static_cast<double>(x[c]));
+        },
         [&](std::int64_t c, const Sums& sums) {
-          finish_statistics(static_cast<double>(p.batch), static_cast<double>(x[c]), sums, mean + c, variance + c);
+          batch_norm_finish(static_cast<double>(p.batch), static_cast<double>(x[c]), sums, mean + c, variance + c);
         });
     return;
   }
@@ -263,9 +205,8 @@ void batch_norm_normalise(const BatchNormProblem& p, const T* x, const T* mean, 
   const auto fields = all_fields(p, mean, variance, gamma, beta);
   if (p.positions == 1) {
     const Field<T>* field = fields.data();
-    for_each_column_entry(p, [=, relu = p.relu](std::int64_t i, std::int64_t c) {
-      y[i] = relu ? output<true>(field[c], x[i]) : output<false>(field[c], x[i]);
-    });
+    for_each_column_entry(
+        p, [=, relu = p.relu](std::int64_t i, std::int64_t c) { y[i] = batch_norm_output(field[c], relu, x[i]); });
     return;
   }
   parallel_for(p.batch * p.fields, chunk / std::max<std::int64_t>(1, p.positions) + 1,
@@ -286,7 +227,7 @@ void batch_norm_forward(const BatchNormProblem& p, const T* x, const T* gamma, c
   }
   for_each_field(p, [&](std::int64_t index) {
     field_statistics(p, index, x, mean, variance);
-    const Field<T> field(p, index, mean, variance, gamma, beta);
+    const Field<T> field = batch_norm_field(p, index, mean, variance, gamma, beta);
     for_each_row(p, index, [&](std::int64_t offset) { normalise_row(p, field, x + offset, y + offset); });
   });
 }

@@ -17,8 +17,7 @@ void dropout(const DropoutProblem& problem, const T* x, T* y) {
     for (std::int64_t batch = first; batch < last; ++batch) {
       philox_batch(problem.key, static_cast<std::uint64_t>(batch * philox_batch_blocks), words);
       const std::int64_t begin = batch * size, count = std::min(size, problem.count - begin);
-      for (std::int64_t i = 0; i < count; ++i)
-        y[begin + i] = x[begin + i] * (static_cast<T>(dropout_keeps(words[i], threshold)) * scale);  // no branch
+      for (std::int64_t i = 0; i < count; ++i) y[begin + i] = dropout_value(x[begin + i], scale, words[i], threshold);
     }
   });
 }

@@ -28,6 +28,12 @@ ORBITGRAD_HOST_DEVICE inline bool dropout_keeps(std::uint32_t word, std::uint64_
   return word >= threshold;
 }
 
+/// Without a branch; a dropped infinity or NaN is NaN.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T dropout_value(T x, T scale, std::uint32_t word, std::uint64_t threshold) {
+  return x * (static_cast<T>(dropout_keeps(word, threshold)) * scale);
+}
+
 template <class T>
 struct Dropout {
   using Problem = DropoutProblem;

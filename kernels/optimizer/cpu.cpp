@@ -49,14 +49,38 @@ void adam_step(const AdamProblem& problem, T* parameter, const T* gradient, T* f
   });
 }
 
+template <class T>
+void sgd_many(const SgdProblem& problem, std::span<const SgdParameter<T>> parameters) {
+  SgdProblem one = problem;
+  for (const SgdParameter<T>& each : parameters) {
+    one.count = each.count;
+    sgd_step(one, each.parameter, each.gradient, each.velocity);
+  }
+}
+
+template <class T>
+void adam_many(const AdamProblem& problem, std::span<const AdamParameter<T>> parameters) {
+  AdamProblem one = problem;
+  for (const AdamParameter<T>& each : parameters) {
+    one.count = each.count;
+    adam_step(one, each.parameter, each.gradient, each.first, each.second);
+  }
+}
+
 template void sgd_step<float>(const SgdProblem&, float*, const float*, float*);
 template void sgd_step<double>(const SgdProblem&, double*, const double*, double*);
 template void adam_step<float>(const AdamProblem&, float*, const float*, float*, float*);
 template void adam_step<double>(const AdamProblem&, double*, const double*, double*, double*);
+template void sgd_many<float>(const SgdProblem&, std::span<const SgdParameter<float>>);
+template void sgd_many<double>(const SgdProblem&, std::span<const SgdParameter<double>>);
+template void adam_many<float>(const AdamProblem&, std::span<const AdamParameter<float>>);
+template void adam_many<double>(const AdamProblem&, std::span<const AdamParameter<double>>);
 
 namespace {
 const CpuRegistration<SgdStep> sgd{"cpu", sgd_step<float>, sgd_step<double>};
 const CpuRegistration<AdamStep> adam{"cpu", adam_step<float>, adam_step<double>};
+const CpuRegistration<SgdMany> many_sgd{"cpu", sgd_many<float>, sgd_many<double>};
+const CpuRegistration<AdamMany> many_adam{"cpu", adam_many<float>, adam_many<double>};
 }  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

@@ -1,4 +1,5 @@
-// One step of an optimizer on a flat parameter, all in one pass over memory. With g the gradient times gradient_scale:
+// One step of an optimizer on a flat parameter, or on many at once, all in one pass over memory. With g the gradient
+// times gradient_scale:
 //   SGD    g += wd p;  b = mu b + g;  p -= lr b,  or lr (g + mu b) with Nesterov
 //   Adam   g += wd p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 //          p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)            (Kingma & Ba 2015)
@@ -8,6 +9,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "kernels/host_device.hpp"
@@ -15,7 +17,7 @@
 namespace orbitgrad::kernels {
 
 struct SgdProblem {
-  std::int64_t count = 0;
+  std::int64_t count = 0;  ///< of all parameters together
   double learning_rate = 1e-2;
   double momentum = 0;
   double weight_decay = 0;
@@ -27,7 +29,7 @@ struct SgdProblem {
 };
 
 struct AdamProblem {
-  std::int64_t count = 0;
+  std::int64_t count = 0;  ///< of all parameters together
   double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -119,6 +121,39 @@ struct AdamStep {
   static constexpr std::string_view name = "optimizer.adam";
 };
 
+/// One of many parameters; all arrays: [count]. velocity may be null if momentum is 0.
+template <class T>
+struct SgdParameter {
+  T* parameter;
+  const T* gradient;
+  T* velocity;
+  std::int64_t count;
+};
+
+template <class T>
+struct AdamParameter {
+  T* parameter;
+  const T* gradient;
+  T* first;
+  T* second;
+  std::int64_t count;
+};
+
+/// The step on every parameter of a model; on a GPU a launch serves a few dozen of them.
+template <class T>
+struct SgdMany {
+  using Problem = SgdProblem;
+  using Launch = void(const Problem&, std::span<const SgdParameter<T>> parameters);
+  static constexpr std::string_view name = "optimizer.sgd_many";
+};
+
+template <class T>
+struct AdamMany {
+  using Problem = AdamProblem;
+  using Launch = void(const Problem&, std::span<const AdamParameter<T>> parameters);
+  static constexpr std::string_view name = "optimizer.adam_many";
+};
+
 namespace cpu {
 
 /// All arrays: [count]. velocity may be null if momentum is 0, and is then not touched.
@@ -127,6 +162,13 @@ void sgd_step(const SgdProblem& problem, T* parameter, const T* gradient, T* vel
 
 template <class T>
 void adam_step(const AdamProblem& problem, T* parameter, const T* gradient, T* first, T* second);
+
+/// sgd_step on each parameter; problem.count is not used.
+template <class T>
+void sgd_many(const SgdProblem& problem, std::span<const SgdParameter<T>> parameters);
+
+template <class T>
+void adam_many(const AdamProblem& problem, std::span<const AdamParameter<T>> parameters);
 
 }  // namespace cpu
 }  // namespace orbitgrad::kernels

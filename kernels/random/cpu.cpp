@@ -80,6 +80,8 @@ namespace {
 const CpuRegistration<RandomUniform> uniform{"cpu", random_uniform<float>, random_uniform<double>};
 const CpuRegistration<RandomNormal> normal{"cpu", random_normal<float>, random_normal<double>};
 const CpuRegistration<RandomBernoulli> bernoulli{"cpu", random_bernoulli<float>, random_bernoulli<double>};
+const Registration<RandomIntegers> integers{
+    {"cpu", DeviceKind::cpu, [](const RandomProblem&) { return true; }, random_integers}};
 }  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

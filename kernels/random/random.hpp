@@ -88,6 +88,12 @@ struct RandomBernoulli {
   static constexpr std::string_view name = "random.bernoulli";
 };
 
+struct RandomIntegers {
+  using Problem = RandomProblem;
+  using Launch = void(const Problem&, std::int64_t bound, std::int64_t* y);
+  static constexpr std::string_view name = "random.integers";
+};
+
 namespace cpu {
 
 /// low + (high - low) u with u in [0, 1). The result stays below high unless rounding reaches it.

@@ -1,7 +1,8 @@
 // Bilinear rotation of images by an angle each, counter-clockwise on the screen, about the centre ((H-1)/2, (W-1)/2),
 // zero outside. With (r, c) the offset from the centre, row down, an output pixel reads the input at
 //   source = (c sin a + r cos a, c cos a - r sin a)
-// so the angle pi/2 is the index rotation R: (row, col) -> (-col, row). Linear in the image; the adjoint scatters.
+// so the angle pi/2 is the index rotation R: (row, col) -> (-col, row). Linear in the image; the adjoint scatters or,
+// for each input pixel, gathers from rotation_readers.
 #pragma once
 
 #include <cmath>
@@ -50,6 +51,30 @@ ORBITGRAD_HOST_DEVICE inline BilinearTaps<T> rotation_taps(std::int64_t row, std
     taps.weight[tap] = inside ? static_cast<T>(weight) : T(0);
   }
   return taps;
+}
+
+/// A rectangle of pixels, ends excluded.
+struct PixelBox {
+  std::int64_t row_begin, row_end, col_begin, col_end;
+};
+
+/// Holds every output pixel that can read input pixel (row, col): the rotation back of the square of the sources less
+/// than one pixel away, at most 4 by 4.
+ORBITGRAD_HOST_DEVICE inline PixelBox rotation_readers(std::int64_t row, std::int64_t col, std::int64_t height,
+                                                       std::int64_t width, double cosine, double sine) {
+  const double centre_row = 0.5 * static_cast<double>(height - 1), centre_col = 0.5 * static_cast<double>(width - 1);
+  const double r = static_cast<double>(row) - centre_row, c = static_cast<double>(col) - centre_col;
+  const double output_row = r * cosine - c * sine + centre_row, output_col = r * sine + c * cosine + centre_col;
+  const double reach = std::abs(cosine) + std::abs(sine) + 1e-6;  // with room for rounding
+  const auto first = [](double position) {
+    return position < 0 ? std::int64_t{0} : static_cast<std::int64_t>(std::ceil(position));
+  };
+  const auto last = [](double position, std::int64_t size) {
+    const auto end = static_cast<std::int64_t>(std::floor(position)) + 1;
+    return end < size ? end : size;
+  };
+  return {first(output_row - reach), last(output_row + reach, height), first(output_col - reach),
+          last(output_col + reach, width)};
 }
 
 template <class T>
