@@ -71,6 +71,23 @@ struct Conv2dFilterGradient {
   static constexpr std::string_view name = "conv2d.filter_gradient";
 };
 
+/// dy [batch, channels, positions], db [channels].
+struct BiasGradientProblem {
+  std::int64_t batch = 0, channels = 0, positions = 0;
+
+  double flops() const { return static_cast<double>(batch * channels * positions); }
+  /// Compulsory traffic for elements of that many bytes.
+  double bytes(double element_size) const {
+    return element_size * static_cast<double>(channels * (batch * positions + 1));
+  }
+};
+template <class T>
+struct Conv2dBiasGradient {
+  using Problem = BiasGradientProblem;
+  using Launch = void(const Problem&, const T* dy, T* db);
+  static constexpr std::string_view name = "conv2d.bias_gradient";
+};
+
 namespace cpu {
 
 /// y from x, w and the bias (null: none). All four functions overwrite their last argument; the bits depend on the

@@ -162,6 +162,12 @@ const CpuRegistration<Conv2dInputGradient> input_gradient_registration{"im2col",
 const CpuRegistration<Conv2dFilterGradient> filter_gradient_registration{"im2col", im2col_filter_gradient,
                                                                          im2col_filter_gradient};
 
+template <class T>
+void bias_gradient(const BiasGradientProblem& problem, const T* dy, T* db) {
+  conv2d_bias_gradient(problem.batch, problem.channels, problem.positions, dy, db);
+}
+const CpuRegistration<Conv2dBiasGradient> bias_gradient_registration{"cpu", bias_gradient, bias_gradient};
+
 #ifdef ORBITGRAD_HAVE_ONEDNN
 const Registration<Conv2dForward<float>> onednn_forward_registration({"onednn", DeviceKind::cpu,
                                                                       onednn_supports<ConvolutionOp::forward>,

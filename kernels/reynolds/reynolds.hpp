@@ -21,7 +21,7 @@ struct ReynoldsProblem {
   const std::int32_t* source_out = nullptr;
   const std::int32_t* source_in = nullptr;
 
-  std::int64_t count() const { return rows * cols; }
+  ORBITGRAD_HOST_DEVICE std::int64_t count() const { return rows * cols; }
   /// One row of each orbit of rows is summed, the others are copies: about 2 rows cols for free orbits.
   std::int64_t flops() const { return 2 * count(); }
   std::int64_t bytes(std::int64_t element_size) const { return 3 * element_size * count(); }

@@ -96,7 +96,7 @@ void check(const Conv2dProblem& p, Data kind) {
     db[k] += static_cast<double>(dy[i]);
   }
   for (const auto& f : Registry<Conv2dForward<T>>::all()) {
-    if (!f.supports(p)) continue;
+    if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
     SCOPED_TRACE(f.name);
     const auto plain = deterministic<T>(p.y_size(), [&](T* out) { f.launch(p, x.data(), w.data(), nullptr, out); });
     expect_matches(plain, y, kind);
@@ -105,12 +105,12 @@ void check(const Conv2dProblem& p, Data kind) {
     expect_matches(biased, y_bias, kind);
   }
   for (const auto& f : Registry<Conv2dInputGradient<T>>::all()) {
-    if (!f.supports(p)) continue;
+    if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
     SCOPED_TRACE(fmt::format("{} input gradient", f.name));
     expect_matches(deterministic<T>(p.x_size(), [&](T* out) { f.launch(p, dy.data(), w.data(), out); }), dx, kind);
   }
   for (const auto& f : Registry<Conv2dFilterGradient<T>>::all()) {
-    if (!f.supports(p)) continue;
+    if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
     SCOPED_TRACE(fmt::format("{} filter gradient", f.name));
     expect_matches(deterministic<T>(p.w_size(), [&](T* out) { f.launch(p, x.data(), dy.data(), out); }), dw, kind);
   }
@@ -132,6 +132,7 @@ TEST(Conv2d, ForcedImplementationIsTaken) {
   Conv2dProblem p = make(2, 3, 6, 6, 4, 3, 3);
   const auto x = make_data<float>(p.x_size(), 1, Data::random), w = make_data<float>(p.w_size(), 2, Data::random);
   for (const auto& f : Registry<Conv2dForward<float>>::all()) {
+    if (f.device != DeviceKind::cpu) continue;
     p.implementation = f.name;
     const auto direct = guarded<float>(p.y_size(), [&](float* y) { f.launch(p, x.data(), w.data(), nullptr, y); });
     const auto chosen = guarded<float>(

@@ -1,0 +1,85 @@
+#include "kernels/conv2d/conv2d.hpp"
+
+#include "tests/kernels/device_convolution.hpp"
+
+namespace orbitgrad::testing {
+namespace {
+
+using kernels::Conv2dProblem;
+using kernels::testing::check_barriers_are_needed;
+using kernels::testing::check_every_version;
+
+template <class T>
+class Conv2dDeviceTest : public ::testing::Test {};
+using Types = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(Conv2dDeviceTest, Types);
+
+Conv2dProblem make(std::int64_t batch, std::int64_t in, std::int64_t height, std::int64_t width, std::int64_t out,
+                   std::int64_t kernel_height, std::int64_t kernel_width, std::int64_t stride = 1,
+                   std::int64_t padding = 0, std::int64_t dilation = 1, std::int64_t groups = 1) {
+  Conv2dProblem p;
+  p.batch = batch, p.in_channels = in, p.in_height = height, p.in_width = width, p.out_channels = out;
+  p.kernel_height = kernel_height, p.kernel_width = kernel_width;
+  p.stride_height = p.stride_width = stride, p.padding_height = p.padding_width = padding;
+  p.dilation_height = p.dilation_width = dilation, p.groups = groups;
+  return p;
+}
+
+std::vector<Conv2dProblem> cases() {
+  std::vector<Conv2dProblem> all = {make(1, 1, 1, 1, 1, 1, 1),
+                                    make(2, 3, 5, 7, 4, 3, 3, 1, 1),
+                                    make(2, 4, 7, 6, 4, 3, 3, 2, 1),
+                                    make(1, 2, 9, 9, 2, 3, 3, 1, 2, 2),
+                                    make(2, 6, 5, 5, 4, 3, 3, 1, 1, 1, 2),
+                                    make(1, 2, 4, 4, 70, 1, 1, 3),
+                                    make(0, 2, 5, 5, 3, 3, 3),
+                                    make(2, 0, 5, 5, 3, 3, 3, 1, 1),
+                                    make(2, 2, 2, 2, 3, 3, 3),           // the kernel does not fit: no outputs
+                                    make(3, 1, 2, 2, 2, 3, 3, 1, 4),     // more padding than the kernel is wide
+                                    make(9, 1, 12, 12, 2, 3, 3, 1, 1)};  // pieces of a filter gradient
+  Conv2dProblem uneven = make(2, 3, 9, 12, 5, 3, 2);
+  uneven.stride_height = 2, uneven.stride_width = 3, uneven.padding_height = 0, uneven.padding_width = 1;
+  uneven.dilation_height = 2;
+  all.push_back(uneven);
+  return all;
+}
+
+TYPED_TEST(Conv2dDeviceTest, EveryVersionMatchesTheCpu) {
+  using T = TypeParam;
+  for (const Conv2dProblem& p : cases()) {
+    SCOPED_TRACE("batch " + std::to_string(p.batch) + ", " + std::to_string(p.in_channels) + " to " +
+                 std::to_string(p.out_channels) + " channels, height " + std::to_string(p.in_height));
+    const ConvolutionOnDevice<Conv2dProblem, T> on_device(p, p.out_channels);
+    const auto &x = on_device.x, &w = on_device.w, &dy = on_device.dy, &bias = on_device.bias;
+    std::vector<T> y(dy.size()), y_plain(dy.size()), dx(x.size()), dw(w.size()), db(bias.size());
+    kernels::cpu::conv2d_forward(p, x.data(), w.data(), bias.data(), y.data());
+    kernels::cpu::conv2d_forward<T>(p, x.data(), w.data(), nullptr, y_plain.data());
+    kernels::cpu::conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
+    kernels::cpu::conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
+    check_every_version<kernels::Conv2dForward<T>>(p, on_device.forward(), y, tolerance<T>());
+    check_every_version<kernels::Conv2dForward<T>>(p, on_device.forward(false), y_plain, tolerance<T>());
+    check_every_version<kernels::Conv2dInputGradient<T>>(p, on_device.input_gradient(), dx, tolerance<T>());
+    check_every_version<kernels::Conv2dFilterGradient<T>>(p, on_device.filter_gradient(), dw, tolerance<T>());
+
+    const kernels::BiasGradientProblem of_bias{p.batch, p.out_channels, p.out_height() * p.out_width()};
+    kernels::cpu::conv2d_bias_gradient(of_bias.batch, of_bias.channels, of_bias.positions, dy.data(), db.data());
+    const auto run = [&](const auto& version) {
+      kernels::testing::DeviceArray<T> on_dy(version.device, std::span(dy)), on_db(version.device, db.size());
+      version.launch(of_bias, on_dy.data(), on_db.data());
+      return on_db.to_host();
+    };
+    check_every_version<kernels::Conv2dBiasGradient<T>>(of_bias, run, db, tolerance<T>());
+  }
+}
+
+TYPED_TEST(Conv2dDeviceTest, EveryBarrierIsNeeded) {
+  using T = TypeParam;
+  const Conv2dProblem p = make(2, 9, 9, 9, 3, 2, 2);
+  const ConvolutionOnDevice<Conv2dProblem, T> on_device(p, p.out_channels);
+  check_barriers_are_needed<kernels::Conv2dForward<T>>(p, on_device.forward());
+  check_barriers_are_needed<kernels::Conv2dInputGradient<T>>(p, on_device.input_gradient());
+  check_barriers_are_needed<kernels::Conv2dFilterGradient<T>>(p, on_device.filter_gradient());
+}
+
+}  // namespace
+}  // namespace orbitgrad::testing

@@ -1,0 +1,47 @@
+// The three ops of a convolution, plain or over a group, on a device: what the tests of both share.
+#pragma once
+
+#include "tests/kernels/case_table.hpp"
+#include "tests/kernels/device_versions.hpp"
+
+namespace orbitgrad::testing {
+
+template <class Problem, class T>
+struct ConvolutionOnDevice {
+  using Array = kernels::testing::DeviceArray<T>;
+
+  Problem problem;
+  std::vector<T> x, w, dy, bias;
+
+  ConvolutionOnDevice(const Problem& p, std::int64_t out_fields)
+      : problem(p),
+        x(make_data<T>(p.x_size(), 1, Data::random)),
+        w(make_data<T>(p.w_size(), 2, Data::random)),
+        dy(make_data<T>(p.y_size(), 3, Data::random)),
+        bias(make_data<T>(out_fields, 4, Data::random)) {}
+
+  auto forward(bool with_bias = true) const {
+    return [this, with_bias](const auto& version) {
+      Array on_x(version.device, std::span(x)), on_w(version.device, std::span(w)), on_y(version.device, dy.size());
+      Array on_bias(version.device, std::span(bias));
+      version.launch(problem, on_x.data(), on_w.data(), with_bias ? on_bias.data() : nullptr, on_y.data());
+      return on_y.to_host();
+    };
+  }
+  auto input_gradient() const {
+    return [this](const auto& version) {
+      Array on_dy(version.device, std::span(dy)), on_w(version.device, std::span(w)), on_dx(version.device, x.size());
+      version.launch(problem, on_dy.data(), on_w.data(), on_dx.data());
+      return on_dx.to_host();
+    };
+  }
+  auto filter_gradient() const {
+    return [this](const auto& version) {
+      Array on_x(version.device, std::span(x)), on_dy(version.device, std::span(dy)), on_dw(version.device, w.size());
+      version.launch(problem, on_x.data(), on_dy.data(), on_dw.data());
+      return on_dw.to_host();
+    };
+  }
+};
+
+}  // namespace orbitgrad::testing

@@ -1,0 +1,183 @@
+#include <fmt/format.h>
+
+#include <string>
+
+#include "groups/lattice_group.hpp"
+#include "kernels/group_conv2d/group_conv2d.hpp"
+#include "tests/kernels/device_convolution.hpp"
+
+namespace orbitgrad::testing {
+namespace {
+
+using kernels::DeviceKind;
+using kernels::GroupConv2dProblem;
+using kernels::testing::check_barriers_are_needed;
+using kernels::testing::check_every_version;
+
+template <class T>
+class GroupConv2dDeviceTest : public ::testing::Test {};
+using Types = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(GroupConv2dDeviceTest, Types);
+
+/// A lattice group as the plain tables that the kernel takes.
+struct Tables {
+  explicit Tables(const std::string& name) : group(groups::lattice_group(name)), element(group.filter_element_table()) {
+    for (const auto& matrix : group.matrices)
+      for (const int entry : matrix) matrices.push_back(entry);
+  }
+  groups::LatticeGroup group;
+  std::vector<std::int32_t> matrices, element;
+};
+
+struct Case {
+  std::string group;
+  bool lift;
+  std::int64_t batch, in, out, height, width, kernel, stride = 1, padding = 0, dilation = 1, groups = 1;
+};
+
+/// Every version is asked for by name once: `implicit_gemm` supports few fields only then.
+GroupConv2dProblem problem_of(const Case& c, const Tables& tables) {
+  GroupConv2dProblem p;
+  p.order = tables.group.order();
+  p.in_order = c.lift ? 1 : p.order;
+  p.batch = c.batch, p.in_fields = c.in, p.out_fields = c.out, p.in_height = c.height, p.in_width = c.width;
+  p.kernel = c.kernel, p.stride = c.stride, p.padding = c.padding, p.dilation = c.dilation, p.groups = c.groups;
+  p.matrices = tables.matrices.data(), p.filter_element = tables.element.data();
+  p.implementation = "implicit_gemm";
+  return p;
+}
+
+std::string describe(const Case& c) {
+  return fmt::format("{} {} batch {} fields {}->{} image {}x{} kernel {} stride {} padding {} dilation {} groups {}",
+                     c.group, c.lift ? "lift" : "group", c.batch, c.in, c.out, c.height, c.width, c.kernel, c.stride,
+                     c.padding, c.dilation, c.groups);
+}
+
+/// Square images and strides that meet the border: the group acts on them.
+std::vector<Case> square_cases() {
+  std::vector<Case> all;
+  for (const std::string& group : groups::lattice_group_names())
+    for (const bool lift : {true, false}) all.push_back({group, lift, 1, 1, 2, 3, 3, 3, 1, 1});
+  for (const bool lift : {true, false}) {
+    all.push_back({"p4m", lift, 2, 2, 3, 4, 4, 3, 1, 1});
+    all.push_back({"p4m", lift, 1, 2, 2, 5, 5, 3, 2, 1});
+    all.push_back({"p4m", lift, 1, 1, 2, 4, 4, 2});
+    all.push_back({"p4", lift, 1, 2, 2, 6, 6, 4, 2, 1});
+    all.push_back({"p4", lift, 1, 1, 2, 5, 5, 3, 1, 2, 2});
+    all.push_back({"p4", lift, 2, 4, 6, 3, 3, 3, 1, 1, 1, 2});
+    all.push_back({"p4", lift, 1, 1, 1, 2, 2, 1});
+    all.push_back({"p4m", lift, 1, 1, 1, 1, 1, 3, 1, 4});  // more padding than the kernel is wide
+  }
+  all.push_back({"p4m", false, 1, 6, 1, 3, 3, 5, 1, 2});  // the filters of a field do not fit in one piece
+  return all;
+}
+
+/// Shapes that no rotation maps to themselves, empty ones, and some larger than a block or a tile.
+std::vector<Case> other_cases() {
+  return {{"p4m", false, 2, 2, 3, 3, 6, 3, 1, 1}, {"p4", false, 1, 2, 3, 7, 6, 3, 2, 1},
+          {"pm", true, 2, 3, 2, 5, 9, 2, 3},      {"p4m", false, 0, 2, 2, 4, 4, 3, 1, 1},
+          {"p4", true, 2, 2, 2, 2, 2, 3},         {"p4m", false, 2, 1, 1, 5, 8, 3, 1, 1},
+          {"p4", false, 1, 1, 66, 2, 3, 1},       {"p4", true, 9, 1, 2, 6, 6, 3, 1, 1}};
+}
+
+template <class T>
+void check(const Case& c) {
+  SCOPED_TRACE(describe(c));
+  const Tables tables(c.group);
+  const GroupConv2dProblem p = problem_of(c, tables);
+  const ConvolutionOnDevice<GroupConv2dProblem, T> on_device(p, p.out_fields);
+  const auto &x = on_device.x, &w = on_device.w, &dy = on_device.dy, &bias = on_device.bias;
+  std::vector<T> y(dy.size()), plain(dy.size()), dx(x.size()), dw(w.size());
+  kernels::cpu::group_conv2d_forward(p, x.data(), w.data(), bias.data(), y.data());
+  kernels::cpu::group_conv2d_forward<T>(p, x.data(), w.data(), nullptr, plain.data());
+  kernels::cpu::group_conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
+  kernels::cpu::group_conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
+  check_every_version<kernels::GroupConv2dForward<T>>(p, on_device.forward(), y, tolerance<T>());
+  if (c.batch == 1)
+    check_every_version<kernels::GroupConv2dForward<T>>(p, on_device.forward(false), plain, tolerance<T>());
+  check_every_version<kernels::GroupConv2dInputGradient<T>>(p, on_device.input_gradient(), dx, tolerance<T>());
+  check_every_version<kernels::GroupConv2dFilterGradient<T>>(p, on_device.filter_gradient(), dw, tolerance<T>());
+}
+
+TYPED_TEST(GroupConv2dDeviceTest, EveryVersionMatchesTheCpu) {
+  constexpr std::size_t step = sizeof(TypeParam) == 4 ? 1 : 3;  // the kernels are the same templates
+  for (const auto& cases : {square_cases(), other_cases()})
+    for (std::size_t i = 0; i < cases.size(); i += step) check<TypeParam>(cases[i]);
+}
+
+TYPED_TEST(GroupConv2dDeviceTest, EveryBarrierIsNeeded) {
+  using T = TypeParam;
+  const Tables tables("p4m");
+  const auto on_device = [&](const Case& c) {
+    const GroupConv2dProblem p = problem_of(c, tables);
+    return ConvolutionOnDevice<GroupConv2dProblem, T>(p, p.out_fields);
+  };
+  // The filters of one field, 6 x 200 entries, do not fit in one piece.
+  const auto forward = on_device({"p4m", false, 1, 6, 1, 3, 3, 5, 1, 2});
+  check_barriers_are_needed<kernels::GroupConv2dForward<T>>(forward.problem, forward.forward());
+  const auto input = on_device({"p4m", false, 1, 1, 6, 3, 3, 5, 1, 2});
+  check_barriers_are_needed<kernels::GroupConv2dInputGradient<T>>(input.problem, input.input_gradient());
+  const auto filter = on_device({"p4m", true, 1, 1, 2, 11, 11, 2});
+  check_barriers_are_needed<kernels::GroupConv2dFilterGradient<T>>(filter.problem, filter.filter_gradient());
+}
+
+/// [L_h f](t, p) = f(h^-1 t, h^-1 p) for f [outer, elements, size, size]; elements is 1 (an image) or the order.
+template <class T>
+std::vector<T> act(const groups::LatticeGroup& group, int h, const std::vector<T>& f, std::int64_t elements,
+                   std::int64_t size) {
+  const int inverse = group.group.inverse(h);
+  const auto& m = group.matrices[static_cast<std::size_t>(inverse)];
+  std::vector<T> result(f.size());
+  const std::int64_t plane = size * size;
+  for (std::size_t i = 0; i < f.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i), t = at / plane % elements;
+    const std::int64_t u = 2 * (at / size % size) - (size - 1), v = 2 * (at % size) - (size - 1);
+    const std::int64_t row = (m[0] * u + m[1] * v + size - 1) / 2, column = (m[2] * u + m[3] * v + size - 1) / 2;
+    const std::int64_t from = elements == 1 ? 0 : group.group.product(inverse, static_cast<int>(t));
+    result[i] = f[static_cast<std::size_t>((at / plane - t + from) * plane + row * size + column)];
+  }
+  return result;
+}
+
+// f(L_h x) and L_h f(x) are the same bits, and so are the gradients by the input where the stride is 1.
+TYPED_TEST(GroupConv2dDeviceTest, GathersAreEquivariantBitForBit) {
+  using T = TypeParam;
+  for (const Case& c : square_cases()) {
+    SCOPED_TRACE(describe(c));
+    const Tables tables(c.group);
+    const GroupConv2dProblem p = problem_of(c, tables);
+    ASSERT_TRUE(kernels::stride_is_equivariant(p));
+    const ConvolutionOnDevice<GroupConv2dProblem, T> at_unit(p, p.out_fields);
+    for (const std::string_view name : {"orbit_gather", "implicit_gemm"}) {
+      const auto* forward = kernels::Registry<kernels::GroupConv2dForward<T>>::find(name, DeviceKind::sim, p);
+      const auto* input = kernels::Registry<kernels::GroupConv2dInputGradient<T>>::find(name, DeviceKind::sim, p);
+      ASSERT_TRUE(forward != nullptr && input != nullptr);
+      const auto y = at_unit.forward()(*forward), dx = at_unit.input_gradient()(*input);
+      for (int h = 0; h < tables.group.order(); ++h) {
+        auto moved = at_unit;
+        moved.x = act(tables.group, h, at_unit.x, p.in_order, p.in_height);
+        moved.dy = act(tables.group, h, at_unit.dy, p.order, p.out_height());
+        EXPECT_TRUE(same_bits(moved.forward()(*forward), act(tables.group, h, y, p.order, p.out_height())))
+            << name << ", element " << h;
+        if (!c.lift) {
+          EXPECT_TRUE(same_bits(moved.input_gradient()(*input), act(tables.group, h, dx, p.in_order, p.in_height)))
+              << name << ", input gradient, element " << h;
+        }
+      }
+    }
+  }
+}
+
+TEST(GroupConv2dDevice, FewFieldsTakeTheOrbitGather) {
+  const Tables tables("p4m");
+  const auto best = [&](std::int64_t fields) {
+    GroupConv2dProblem p = problem_of({"p4m", false, 1, 2, fields, 4, 4, 3}, tables);
+    p.implementation = {};
+    return kernels::Registry<kernels::GroupConv2dForward<float>>::best(DeviceKind::sim, p)->name;
+  };
+  EXPECT_EQ(best(8), "orbit_gather");
+  EXPECT_EQ(best(16), "implicit_gemm");
+}
+
+}  // namespace
+}  // namespace orbitgrad::testing
