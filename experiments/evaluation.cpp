@@ -30,8 +30,9 @@ double measure_accuracy(nn::Module& module, const Samples& samples, std::int64_t
   std::int64_t correct = 0;
   for (std::int64_t begin = 0; begin < count; begin += batch_size) {
     const std::int64_t length = std::min(batch_size, count - begin);
-    correct +=
-        nn::count_correct(module(narrow(samples.inputs, 0, begin, length)), narrow(samples.labels, 0, begin, length));
+    const Tensor inputs = narrow(samples.inputs, 0, begin, length).to(module.device());
+    const Tensor labels = narrow(samples.labels, 0, begin, length).to(module.device());
+    correct += nn::count_correct(module(inputs), labels);
   }
   return static_cast<double>(correct) / static_cast<double>(count);
 }

@@ -19,7 +19,8 @@ Samples to_samples(const ImageDataset& dataset);
 /// The first `count` inputs, or all if there are fewer.
 Tensor first_inputs(const ImageDataset& dataset, std::int64_t count);
 
-/// Share of the samples whose largest logit is that of the label, in evaluation passes. Error: no samples.
+/// Batches are moved to where the module is. Share of the samples whose largest logit is that of the label, in
+/// evaluation passes. Error: no samples.
 double measure_accuracy(nn::Module& module, const Samples& samples, std::int64_t batch_size = 256);
 
 struct LayerReport {
@@ -28,7 +29,7 @@ struct LayerReport {
   nn::EquivarianceReport report;
 };
 
-/// The network up to and including each of its layers, for images x [N, 1, H, W].
+/// The network up to and including each of its layers, for images x [N, 1, H, W] where the network is.
 std::vector<LayerReport> check_layers(nn::Sequential& network, const Tensor& x, const groups::LatticeGroup& group);
 
 }  // namespace orbitgrad::experiments

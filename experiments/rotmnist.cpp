@@ -33,6 +33,7 @@ std::shared_ptr<nn::Sequential> twin(const nn::Sequential& network, const Rotmni
                                      const std::string& implementation) {
   auto copy = make_network(options.model, options.training.seed, implementation);
   copy->load_state(network.state());
+  copy->to(network.device());
   return copy;
 }
 
@@ -52,7 +53,7 @@ void evaluate(Record& line, nn::Sequential& network, const Test& test, const Rot
   line.set("accuracy_rotated", rotated);
   line.set("error_rotated", 1 - rotated);
   const auto exact = twin(network, options, exact_implementation);
-  const auto report = nn::check_equivariance(*exact, test.to_check, group_of(options.model));
+  const auto report = nn::check_equivariance(*exact, test.to_check.to(exact->device()), group_of(options.model));
   line.set("equivariance_error", report.max_relative_error());
   line.set("equivariance_differing_bits", report.differing_bits());
   line.set("equivariance_compared_values", report.values * static_cast<std::int64_t>(report.elements.size()));
@@ -102,7 +103,8 @@ Record settings_of(const RotmnistOptions& options) {
           {"rotate", training.rotate},
           {"seed", static_cast<std::int64_t>(training.seed)},
           {"log_steps", training.log_steps},
-          {"evaluate_epochs", training.evaluate_epochs}};
+          {"evaluate_epochs", training.evaluate_epochs},
+          {"device", std::string(name(training.device))}};
 }
 
 RotmnistOptions options_of(const Record& settings) {
@@ -130,7 +132,9 @@ RotmnistOptions options_of(const Record& settings) {
 
 RotmnistResult train_rotmnist(const RotmnistOptions& options, const Digits* shared_digits) {
   const auto network = make_network(options.model, options.training.seed, options.implementation);
-  RunDirectory run(options.folder(), settings_of(options), {.resume = options.resume, .free_settings = {"data"}});
+  network->to(options.training.device);
+  RunDirectory run(options.folder(), settings_of(options),
+                   {.resume = options.resume, .free_settings = {"data", "device"}});
   const Digits loaded = shared_digits == nullptr ? load_digits(options.digits) : Digits{};
   const Digits& digits = shared_digits == nullptr ? loaded : *shared_digits;
   const Test test(digits);
@@ -157,21 +161,22 @@ std::string result_table(const std::vector<RotmnistResult>& results) {
   return table.to_string();
 }
 
-TrainedModel load_run(const std::filesystem::path& run, const std::string& implementation) {
+TrainedModel load_run(const std::filesystem::path& run, const std::string& implementation, DeviceKind device) {
   RotmnistOptions options = options_of(read_settings(run));
   require(std::filesystem::exists(checkpoint_file(run)), "run",
           "{}: the run has no checkpoint yet. Continue it by the command that began it, with --resume.", run.string());
   auto network = make_network(options.model, options.training.seed, implementation);
   const SafeTensors checkpoint = load_safetensors(checkpoint_file(run));
   load_model(*network, checkpoint);
+  network->to(device);
   const auto found = checkpoint.metadata.find(fingerprint_key);
   groups::LatticeGroup group = group_of(options.model);
   return {std::move(options), std::move(network), std::move(group),
           found == checkpoint.metadata.end() ? "" : found->second};
 }
 
-RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesystem::path& data) {
-  TrainedModel trained = load_run(run, options_of(read_settings(run)).implementation);
+RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesystem::path& data, DeviceKind device) {
+  TrainedModel trained = load_run(run, options_of(read_settings(run)).implementation, device);
   if (!data.empty()) trained.options.digits.data = data;
   const auto begin = std::chrono::steady_clock::now();
   Record line;

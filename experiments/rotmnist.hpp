@@ -55,11 +55,14 @@ struct TrainedModel {
   std::string data_fingerprint;  // of the digits it was trained with and tested on; empty if the run did not note it
 };
 /// Error: not the folder of a run, no checkpoint, a checkpoint of another model. `implementation` as in the options.
-TrainedModel load_run(const std::filesystem::path& run, const std::string& implementation);
+/// The network is put on the device, whatever the run was trained on.
+TrainedModel load_run(const std::filesystem::path& run, const std::string& implementation,
+                      DeviceKind device = DeviceKind::cpu);
 
 /// Accuracy on the test digits of the run; `data` replaces its folder of MNIST unless it is empty. The note of the
 /// result says so if these are not the digits of the run.
-RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesystem::path& data);
+RotmnistResult evaluate_run(const std::filesystem::path& run, const std::filesystem::path& data,
+                            DeviceKind device = DeviceKind::cpu);
 
 /// The first upright test digits of the run, [count, 1, 28, 28].
 Tensor digits_to_check(const RotmnistOptions& options, std::int64_t count);

@@ -37,7 +37,7 @@ const Tensor& counter(const SafeTensors& content, const std::string& name) {
 }
 
 nn::DataLoader make_loader(const Samples& train, const TrainingOptions& options) {
-  nn::DataLoaderOptions loader{.batch_size = options.batch_size};
+  nn::DataLoaderOptions loader{.batch_size = options.batch_size, .device = options.device};
   if (options.rotate) loader.augmentation = nn::random_rotation(0, 2 * std::numbers::pi);
   return {train.inputs, train.labels, RandomKey{options.seed}.split("data"), loader};
 }

@@ -26,6 +26,8 @@ struct TrainingOptions {
   std::int64_t log_steps = 50;       // a line of metrics every so many steps; 0: per epoch only
   std::int64_t evaluate_epochs = 0;  // evaluate every so many epochs; 0: at the end only
 
+  DeviceKind device = DeviceKind::cpu;  // where the batches go: the module has to be there
+
   // When checkpoints are written cannot change the result.
   std::int64_t checkpoint_steps = 0;  // besides every epoch; 0: not by steps
   double checkpoint_seconds = 60;

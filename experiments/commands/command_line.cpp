@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "engine/ops/group_convolution.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/usage.hpp"
 
@@ -28,6 +29,7 @@ constexpr Command commands[] = {
     {"equivariance", "Measure how equivariant the network of a run is, for every group element", equivariance_command},
     {"list", "List experiments, models and data sets", list_command},
     {"devices", "List what kernels can run on", devices_command},
+    {"bench", "Count what the CUDA kernels do, on the simulator", bench_command},
 };
 
 }  // namespace
@@ -39,6 +41,21 @@ void act_when_called(CLI::App& app, Action action) {
     check_all_words_used(*root);
     if (app.get_subcommands().empty()) action();
   });
+}
+
+void add_device_option(CLI::App& app, std::string& device) {
+  app.add_option("--device", device, "What computes: cpu, cuda or sim; see orbitgrad devices")->capture_default_str();
+}
+
+DeviceKind device_of_option(std::string_view op, const std::string& device) {
+  check_choice(op, "device", device, {"cpu", "cuda", "sim"});
+  return parse_device(device);
+}
+
+void check_implementation(std::string_view op, DeviceKind device, const std::string& implementation) {
+  std::vector<std::string> names = group_conv2d_implementations(device);
+  names.emplace_back("auto");
+  check_choice(op, "implementation", implementation, names);
 }
 
 void add_threads_option(CLI::App& app) {

@@ -12,15 +12,16 @@ namespace orbitgrad::experiments {
 namespace {
 
 struct Options {
-  std::string run, data, implementation = "orbit_gather";
+  std::string run, data, implementation = "orbit_gather", device = "cpu";
   std::int64_t images = 16;
 };
 
 void measure(const Options& options) {
-  check_choice("equivariance", "implementation", options.implementation, {"auto", "expanded", "orbit_gather"});
-  TrainedModel trained = load_run(options.run, options.implementation);
+  const DeviceKind device = device_of_option("equivariance", options.device);
+  check_implementation("equivariance", device, options.implementation);
+  TrainedModel trained = load_run(options.run, options.implementation, device);
   if (!options.data.empty()) trained.options.digits.data = options.data;
-  const Tensor x = digits_to_check(trained.options, options.images);
+  const Tensor x = digits_to_check(trained.options, options.images).to(trained.network->device());
   const auto layers = check_layers(*trained.network, x, trained.group);
   fmt::print("{} on {} test digits under {}, group convolutions by {}\n\n", trained.options.model, x.size(0),
              trained.group.name, options.implementation);
@@ -52,6 +53,7 @@ Action equivariance_command(CLI::App& app) {
   app.add_option("--implementation", options->implementation,
                  "Group convolution: orbit_gather (exact to the last bit), expanded or auto")
       ->capture_default_str();
+  add_device_option(app, options->device);
   add_threads_option(app);
   return [options] { measure(*options); };
 }

@@ -9,15 +9,16 @@ namespace orbitgrad::experiments {
 
 Action eval_command(CLI::App& app) {
   struct Options {
-    std::string run, data;
+    std::string run, data, device = "cpu";
   };
   const auto options = std::make_shared<Options>();
   app.add_option("RUN", options->run, "Folder of the run")->required();
   app.add_option("--data", options->data,
                  "Folder of MNIST, if it is not where it was; other digits than the run's are evaluated with a note");
+  add_device_option(app, options->device);
   add_threads_option(app);
   return [options] {
-    const RotmnistResult result = evaluate_run(options->run, options->data);
+    const RotmnistResult result = evaluate_run(options->run, options->data, device_of_option("eval", options->device));
     fmt::print("{}", result_table({result}));
     if (!result.note.empty()) fmt::print("\n{}\n", result.note);
   };

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "engine/device.hpp"
+#include "experiments/commands/commands.hpp"
 #include "experiments/commands/usage.hpp"
 #include "experiments/experiment.hpp"
 #include "models/gcnn.hpp"
@@ -39,10 +39,9 @@ void train(CommandOptions options) {
   check_choice(op, "protocol", run.digits.protocol, digit_protocols());
   check_choice(op, "augmentation", options.augment, {"none", "rotate"});
   check_choice(op, "schedule", run.training.schedule, nn::schedule_names());
-  check_choice(op, "implementation", run.implementation, {"auto", "expanded", "orbit_gather"});
-  check_choice(op, "device", options.device, {"cpu", "cuda", "sim"});
   check_folder_name(op, run.name);
-  parse_device(options.device);
+  run.training.device = device_of_option(op, options.device);
+  check_implementation(op, run.training.device, run.implementation);
   run.training.rotate = options.augment == "rotate";
   if (!run.digits.data.empty()) run.digits.data = std::filesystem::absolute(run.digits.data);
   const RotmnistResult result = train_rotmnist(run);
@@ -83,7 +82,7 @@ Action install(CLI::App& app) {
   add("--out", run.out, "Folder of the runs");
   app.add_option("--name", run.name, "Name of the run (default: rotmnist-MODEL-seedSEED)");
   app.add_flag("--resume", run.resume, "Go on with the run of that name, or begin it if there is none");
-  add("--device", options->device, "cpu");
+  add_device_option(app, options->device);
   return [options] { train(*options); };
 }
 
