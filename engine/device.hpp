@@ -13,6 +13,25 @@ using kernels::DeviceKind;
 
 std::string_view name(DeviceKind device);
 
+/// Where tensors are made when nobody says otherwise: the cpu, or what a ScopedDefaultDevice of this thread says.
+DeviceKind default_device();
+
+/// While an object of this type lives, tensors made by this thread without a named device are made on this one. Error:
+/// this build or machine does not have it.
+class ScopedDefaultDevice {
+ public:
+  explicit ScopedDefaultDevice(DeviceKind device);
+  ~ScopedDefaultDevice();
+  ScopedDefaultDevice(const ScopedDefaultDevice&) = delete;
+  ScopedDefaultDevice& operator=(const ScopedDefaultDevice&) = delete;
+
+ private:
+  DeviceKind before_;
+};
+
+/// Error of `op` that says why, unless the device can be used.
+void require_available(std::string_view op, DeviceKind device);
+
 /// One line of `orbitgrad devices`.
 struct DeviceStatus {
   DeviceKind device;

@@ -1,26 +1,79 @@
-// Chooses the version of a kernel for a device. Checks that tensors meet on one device and have one element type.
+// Chooses the version of a kernel for a device and runs it. Checks that tensors meet on one device and have one element
+// type.
 #pragma once
 
 #include <string_view>
 
 #include "engine/kernel_clock.hpp"
 #include "engine/tensor.hpp"
+#include "kernels/launch_error.hpp"
 
 namespace orbitgrad {
 
-/// Runs `cpu` for tensors in host memory. A device without this kernel is an error of `op`.
-template <class Cpu>
-void dispatch(std::string_view op, DeviceKind device, Cpu&& cpu) {
-  if (device == DeviceKind::cpu)
-    KernelClock::run(cpu);
+/// The registry's device for tensors on `device`: the simulator takes its traced build while a trace is on.
+DeviceKind device_of_versions(DeviceKind device);
+
+/// Whether the version of that name is meant by a forced implementation: the whole name, or what comes before a slash.
+/// "orbit_gather" means "orbit_gather" and the best of "orbit_gather/..." that supports the problem.
+bool is_meant_by(std::string_view version, std::string_view forced);
+
+/// The error of `op` for what a launch on the device reported.
+[[noreturn]] void fail_launch(std::string_view op, DeviceKind device, const kernels::LaunchError& error);
+[[noreturn]] void fail_no_version(std::string_view op, DeviceKind device, std::string_view kernel);
+/// Waits for the device, so that its time counts.
+void wait_for(DeviceKind device);
+
+/// The version that the problem forces by name, if there is one that supports it, else the best; null without any.
+template <class Kernel>
+const kernels::Implementation<Kernel>* version_for(DeviceKind device, const typename Kernel::Problem& problem) {
+  device = device_of_versions(device);
+  if constexpr (requires { problem.implementation.empty(); }) {
+    const kernels::Implementation<Kernel>* forced = nullptr;
+    if (!problem.implementation.empty())
+      for (const auto& candidate : kernels::Registry<Kernel>::all())
+        if (candidate.device == device && is_meant_by(candidate.name, problem.implementation) &&
+            candidate.supports(problem))
+          forced = &candidate;
+    if (forced != nullptr) return forced;
+  }
+  return kernels::Registry<Kernel>::best(device, problem);
+}
+
+/// The argument of type Problem: the one that selects the version.
+template <class Problem, class First, class... Rest>
+const Problem& problem_among(const First& first, const Rest&... rest) {
+  if constexpr (std::is_same_v<First, Problem>)
+    return first;
   else
-    fail(op, "has no version for the device {}. Move the tensors to the cpu.", name(device));
+    return problem_among<Problem>(rest...);
+}
+
+/// Runs a kernel on arrays in the memory of `device`: `on_cpu` on the cpu, else the best registered version. Error of
+/// `op`: the device has no version for this problem, or the launch failed.
+template <class Kernel, class... Arguments>
+void launch(std::string_view op, DeviceKind device, typename Kernel::Launch* on_cpu, const Arguments&... arguments) {
+  if (device == DeviceKind::cpu) return KernelClock::run([&] { on_cpu(arguments...); });
+  const auto* version = version_for<Kernel>(device, problem_among<typename Kernel::Problem>(arguments...));
+  if (version == nullptr) fail_no_version(op, device, Kernel::name);
+  try {
+    KernelClock::run([&] {
+      version->launch(arguments...);
+      if (KernelClock::is_timing()) wait_for(device);
+    });
+  } catch (const kernels::LaunchError& error) {
+    fail_launch(op, device, error);
+  }
+}
+
+/// Fails unless both tensors are on the same device.
+inline void require_same_device(std::string_view op, const Tensor& a, const Tensor& b) {
+  require(a.device() == b.device(), op, "the tensors are on {} and {}. Move them to one device.", name(a.device()),
+          name(b.device()));
 }
 
 /// Fails unless both tensors are defined, on the same device and of the same dtype.
 inline void require_same_kind(std::string_view op, const Tensor& a, const Tensor& b) {
-  require(a.device() == b.device(), op, "the tensors are on {} and {}. Move them to one device.", name(a.device()),
-          name(b.device()));
+  require_same_device(op, a, b);
   require(a.dtype() == b.dtype(), op, "the tensors are {} {} and {} {}. Convert one with to().", name(a.dtype()),
           a.shape(), name(b.dtype()), b.shape());
 }

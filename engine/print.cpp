@@ -1,8 +1,7 @@
 // Tensor::to_string: NumPy-like text.
 #include <cmath>
 
-#include "engine/autograd/node.hpp"
-#include "engine/ops/cast.hpp"
+#include "engine/ops/transfer.hpp"
 #include "engine/tensor.hpp"
 
 namespace orbitgrad {
@@ -26,7 +25,7 @@ template <class T>
 class Printer {
  public:
   explicit Printer(const Tensor& dense)
-      : data_(dense.data<T>()),
+      : data_(dense.host_data<T>()),
         sizes_(dense.shape().begin(), dense.shape().end()),
         shorten_(dense.numel() > full_count),
         is_empty_(dense.numel() == 0) {
@@ -79,12 +78,12 @@ class Printer {
 
 std::string Tensor::to_string() const {
   if (!defined()) return "tensor(undefined)";
-  const NoGrad no_grad;
-  const Tensor dense = contiguous(*this);
+  const Tensor dense = on_host(*this);
   const std::string values =
       visit_dtype(dtype(), [&](auto tag) { return Printer<typename decltype(tag)::type>(dense).text(); });
-  return fmt::format("{}\n{} {}{}", values, name(dtype()), shape().to_string(),
-                     requires_grad() ? ", tracks gradients" : "");
+  const bool is_here = device() == DeviceKind::cpu;
+  return fmt::format("{}\n{} {}{}{}{}", values, name(dtype()), shape().to_string(), is_here ? "" : " on ",
+                     is_here ? "" : name(device()), requires_grad() ? ", tracks gradients" : "");
 }
 
 }  // namespace orbitgrad

@@ -7,6 +7,7 @@
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/linear_map.hpp"
+#include "engine/ops/transfer.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/random/random.hpp"
 
@@ -16,8 +17,9 @@ namespace {
 
 /// A fresh tensor filled by fill(problem, pointer) for the element type.
 template <class Fill>
-Tensor random_tensor(std::string_view op, const Shape& shape, RandomKey key, DType dtype, Fill&& fill) {
-  Tensor result = Tensor::empty(shape, dtype);
+Tensor random_tensor(std::string_view op, const Shape& shape, RandomKey key, DType dtype, DeviceKind device,
+                     Fill&& fill) {
+  Tensor result = Tensor::empty(shape, dtype, device);
   visit_floating(op, dtype, [&]<class T>(TypeTag<T>) {
     fill(kernels::RandomProblem{.count = result.numel(), .key = key.value}, fresh_data<T>(result));
   });
@@ -31,12 +33,12 @@ struct Dropout {
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    kernels::cpu::dropout<T>(problem, x, y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    launch<kernels::Dropout<T>>(name, device, kernels::cpu::dropout<T>, problem, x, y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    kernels::cpu::dropout<T>(problem, y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    forward(device, y, x);
   }
 };
 
@@ -57,11 +59,11 @@ RandomKey RandomKey::split(std::string_view name) const {
   return {kernels::philox_split(kernels::philox_split(value, names), hash)};
 }
 
-Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype) {
+Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype, DeviceKind device) {
   require(std::isfinite(low) && std::isfinite(high) && low <= high, "uniform",
           "the bounds must be finite and in order, got [{}, {}). Give the smaller one first.", low, high);
-  Tensor result = random_tensor("uniform", shape, key, dtype, [&]<class T>(const auto& problem, T* y) {
-    kernels::cpu::random_uniform<T>(problem, low, high, y);
+  Tensor result = random_tensor("uniform", shape, key, dtype, device, [&]<class T>(const auto& problem, T* y) {
+    launch<kernels::RandomUniform<T>>("uniform", device, kernels::cpu::random_uniform<T>, problem, low, high, y);
   });
   if (low == high) return result;
   // Rounding may reach `high`, which is excluded.
@@ -72,37 +74,40 @@ Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType
   return minimum(result, scalar_like(result, largest));
 }
 
-Tensor normal(const Shape& shape, RandomKey key, double mean, double deviation, DType dtype) {
+Tensor normal(const Shape& shape, RandomKey key, double mean, double deviation, DType dtype, DeviceKind device) {
   require(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0, "normal",
           "takes a finite mean and a finite deviation of 0 or more, got {} and {}. Give the root of a variance.", mean,
           deviation);
-  return random_tensor("normal", shape, key, dtype, [&]<class T>(const auto& problem, T* y) {
-    kernels::cpu::random_normal<T>(problem, mean, deviation, y);
+  return random_tensor("normal", shape, key, dtype, device, [&]<class T>(const auto& problem, T* y) {
+    launch<kernels::RandomNormal<T>>("normal", device, kernels::cpu::random_normal<T>, problem, mean, deviation, y);
   });
 }
 
-Tensor bernoulli(const Shape& shape, RandomKey key, double probability) {
+Tensor bernoulli(const Shape& shape, RandomKey key, double probability, DeviceKind device) {
   require_probability("bernoulli", probability);
-  const Tensor numbers = random_tensor(
-      "bernoulli", shape, key, DType::float32,
-      [&]<class T>(const auto& problem, T* y) { kernels::cpu::random_bernoulli<T>(problem, probability, y); });
+  const Tensor numbers =
+      random_tensor("bernoulli", shape, key, DType::float32, device, [&]<class T>(const auto& problem, T* y) {
+        launch<kernels::RandomBernoulli<T>>("bernoulli", device, kernels::cpu::random_bernoulli<T>, problem,
+                                            probability, y);
+      });
   return cast(numbers, DType::boolean);
 }
 
-Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound) {
+Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound, DeviceKind device) {
   require(bound >= 1, "random_integers", "the bound must be at least 1, got {}. Use n for the numbers 0 to n - 1.",
           bound);
-  Tensor result = Tensor::empty(shape, DType::int64);
-  kernels::cpu::random_integers({.count = result.numel(), .key = key.value}, bound, fresh_data<std::int64_t>(result));
-  return result;
+  Tensor result = Tensor::empty(shape, DType::int64, DeviceKind::cpu);
+  kernels::cpu::random_integers({.count = result.numel(), .key = key.value}, bound,
+                                fresh_host_data<std::int64_t>(result));
+  return to_device(result, device);
 }
 
-Tensor random_permutation(std::int64_t count, RandomKey key) {
+Tensor random_permutation(std::int64_t count, RandomKey key, DeviceKind device) {
   require(count >= 0, "random_permutation", "the count must not be negative, got {}. Give how many numbers to permute.",
           count);
-  Tensor result = Tensor::empty({count}, DType::int64);
-  kernels::cpu::random_permutation({.count = count, .key = key.value}, fresh_data<std::int64_t>(result));
-  return result;
+  Tensor result = Tensor::empty({count}, DType::int64, DeviceKind::cpu);
+  kernels::cpu::random_permutation({.count = count, .key = key.value}, fresh_host_data<std::int64_t>(result));
+  return to_device(result, device);
 }
 
 Tensor dropout(const Tensor& x, double probability, RandomKey key) {

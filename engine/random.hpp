@@ -18,14 +18,16 @@ struct RandomKey {
 };
 
 /// Uniform in [low, high).
-Tensor uniform(const Shape& shape, RandomKey key, double low = 0, double high = 1, DType dtype = DType::float32);
-Tensor normal(const Shape& shape, RandomKey key, double mean = 0, double deviation = 1, DType dtype = DType::float32);
+Tensor uniform(const Shape& shape, RandomKey key, double low = 0, double high = 1, DType dtype = DType::float32,
+               DeviceKind device = default_device());
+Tensor normal(const Shape& shape, RandomKey key, double mean = 0, double deviation = 1, DType dtype = DType::float32,
+              DeviceKind device = default_device());
 /// True with the given probability.
-Tensor bernoulli(const Shape& shape, RandomKey key, double probability);
+Tensor bernoulli(const Shape& shape, RandomKey key, double probability, DeviceKind device = default_device());
 /// Integers in [0, bound), int64, without bias.
-Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound);
+Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound, DeviceKind device = default_device());
 /// The numbers 0 .. count-1 in random order, int64.
-Tensor random_permutation(std::int64_t count, RandomKey key);
+Tensor random_permutation(std::int64_t count, RandomKey key, DeviceKind device = default_device());
 
 /// Zeroes each element with the given probability and scales the others by 1 / (1 - probability).
 Tensor dropout(const Tensor& x, double probability, RandomKey key);

@@ -5,13 +5,36 @@
 #include "engine/autograd/node.hpp"
 #include "engine/error.hpp"
 #include "engine/ops/cast.hpp"
+#include "engine/ops/transfer.hpp"
+#include "kernels/device_memory.hpp"
+#include "kernels/launch_error.hpp"
 
 namespace orbitgrad {
 
-Storage::Storage(std::int64_t size_in_bytes, DeviceKind where)
-    : data(CachingAllocator::host().allocate(size_in_bytes)), bytes(size_in_bytes), device(where) {}
+namespace {
 
-Storage::~Storage() { CachingAllocator::host().release(data, bytes); }
+void* allocate(DeviceKind device, std::int64_t bytes) {
+  if (device == DeviceKind::cpu) return CachingAllocator::host().allocate(bytes);
+  kernels::DeviceMemory* memory = kernels::device_memory(device);
+  if (memory == nullptr) require_available("allocator", device);
+  try {
+    return memory->allocate(bytes);
+  } catch (const kernels::LaunchError& error) {
+    fail("allocator", "{} reports: {}. If this stays, compute on the cpu.", name(device), error.what());
+  }
+}
+
+}  // namespace
+
+Storage::Storage(std::int64_t size_in_bytes, DeviceKind where)
+    : data(allocate(where, size_in_bytes)), bytes(size_in_bytes), device(where) {}
+
+Storage::~Storage() {
+  if (device == DeviceKind::cpu)
+    CachingAllocator::host().release(data, bytes);
+  else
+    kernels::device_memory(device)->release(data, bytes);
+}
 
 TensorBody::~TensorBody() { release_iteratively(std::move(node)); }
 
@@ -58,16 +81,23 @@ void Tensor::check_dtype(DType asked) const {
           name(asked));
 }
 
+void Tensor::check_host() const {
+  require(device() == DeviceKind::cpu, "tensor",
+          "its {} elements are on {} and cannot be read in host memory. Copy it first: x.to(DeviceKind::cpu).", shape(),
+          name(device()));
+}
+
 double Tensor::item_as_double() const {
   require(numel() == 1, "item", "needs exactly one element, the shape is {}. Reduce or index first.", shape());
-  return visit_dtype(dtype(), [&](auto tag) { return static_cast<double>(*data<typename decltype(tag)::type>()); });
+  const Tensor here = on_host(*this);
+  return visit_dtype(dtype(),
+                     [&](auto tag) { return static_cast<double>(*here.host_data<typename decltype(tag)::type>()); });
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  const NoGrad no_grad;
-  const Tensor dense = contiguous(*this);
-  const T* first = dense.data<T>();
+  const Tensor dense = on_host(*this);
+  const T* first = dense.host_data<T>();
   return std::vector<T>(first, first + numel());
 }
 template std::vector<float> Tensor::to_vector() const;
@@ -77,6 +107,8 @@ template std::vector<std::int32_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
 
 Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
+
+Tensor Tensor::to(DeviceKind device) const { return to_device(*this, device); }
 
 Tensor& Tensor::set_requires_grad(bool value) {
   TensorBody& self = body();

@@ -46,7 +46,7 @@ class Tensor {
   explicit Tensor(std::shared_ptr<TensorBody> body) : body_(std::move(body)) {}
 
   /// A contiguous tensor whose elements are not yet written.
-  static Tensor empty(const Shape& shape, DType dtype = DType::float32, DeviceKind device = DeviceKind::cpu);
+  static Tensor empty(const Shape& shape, DType dtype = DType::float32, DeviceKind device = default_device());
   /// A tensor that shares the storage of `base` through another window. No gradient is recorded.
   static Tensor window(const Tensor& base, const Shape& shape, const Shape& strides, std::int64_t offset);
 
@@ -63,11 +63,17 @@ class Tensor {
   DeviceKind device() const { return body().storage->device; }
   bool is_contiguous() const;
 
-  /// Pointer to the first element. Throws when T is not the dtype.
+  /// Pointer to the first element in the memory of the device, for its kernels. Throws when T is not the dtype.
   template <class T>
   const T* data() const {
     check_dtype(dtype_of<T>());
     return static_cast<const T*>(body_->storage->data) + body_->offset;
+  }
+  /// The same to read here. Error unless the tensor is in host memory.
+  template <class T>
+  const T* host_data() const {
+    check_host();
+    return data<T>();
   }
   /// The window as kernels see it.
   template <class T>
@@ -86,6 +92,8 @@ class Tensor {
 
   /// The same values in another element type; differentiable between floating types.
   Tensor to(DType dtype) const;
+  /// The same values on a device (the tensor itself if it is there); differentiable.
+  Tensor to(DeviceKind device) const;
 
   bool requires_grad() const { return body().node != nullptr; }
   /// Makes a tensor without history a leaf that collects gradients, or a leaf an ordinary tensor again.
@@ -106,6 +114,7 @@ class Tensor {
 
  private:
   void check_dtype(DType asked) const;
+  void check_host() const;
   double item_as_double() const;
   template <class T>
   kernels::View<T> make_view(T* data) const {
@@ -125,10 +134,15 @@ class Tensor {
   std::shared_ptr<TensorBody> body_;
 };
 
-/// Writable memory of a result that an op has just made with Tensor::empty and nobody else has seen.
+/// Writable memory of a result that an op has just made with Tensor::empty and nobody else has seen: for kernels of its
+/// device, and for writing here, an error unless the tensor is in host memory.
 template <class T>
 T* fresh_data(Tensor& tensor) {
   return const_cast<T*>(tensor.data<T>());
+}
+template <class T>
+T* fresh_host_data(Tensor& tensor) {
+  return const_cast<T*>(tensor.host_data<T>());
 }
 template <class T>
 kernels::View<T> fresh_view(Tensor& tensor) {

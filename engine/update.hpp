@@ -6,7 +6,8 @@
 
 namespace orbitgrad {
 
-/// Writable memory of a contiguous tensor that outlives this step. Throws when the tensor is not dense.
+/// Writable memory, for kernels of its device, of a contiguous tensor that outlives this step. Throws when the tensor
+/// is not dense.
 template <class T>
 T* begin_update(Tensor& target) {
   require(target.is_contiguous(), "update", "the tensor of shape {} is a strided view. Update the tensor it views.",
@@ -15,7 +16,12 @@ T* begin_update(Tensor& target) {
   return fresh_data<T>(target);
 }
 
-/// target = source, element by element. Shape and dtype must agree; target keeps its identity and its gradient.
+/// target = source, element by element. Shape and dtype must agree, the devices may differ; target keeps its identity,
+/// its device and its gradient.
 void assign(Tensor& target, const Tensor& source);
+
+/// Moves a tensor without history, or a leaf with its gradient, to a device. All handles to it follow; views of it
+/// stay behind with the old memory.
+void move(Tensor& target, DeviceKind device);
 
 }  // namespace orbitgrad

@@ -3,24 +3,25 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/symmetry.hpp"
+#include "engine/ops/transfer.hpp"
 
 namespace orbitgrad::nn {
 
 namespace {
 
-/// x[indices[0]], x[indices[1]], ... of any dtype, without history. The indices are known to be in range.
+/// x[indices[0]], x[indices[1]], ... of any dtype, in host memory, without history. The indices are known to be in
+/// range.
 Tensor take_rows(const Tensor& x, std::span<const std::int64_t> indices) {
   Shape shape = x.shape();
   shape[0] = static_cast<std::int64_t>(indices.size());
-  Tensor rows = Tensor::empty(shape, x.dtype(), x.device());
+  Tensor rows = Tensor::empty(shape, x.dtype(), DeviceKind::cpu);
   const std::int64_t length = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
   visit_dtype(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    T* out = fresh_data<T>(rows);
-    for (const std::int64_t index : indices) out = std::copy_n(x.data<T>() + index * length, length, out);
+    T* out = fresh_host_data<T>(rows);
+    for (const std::int64_t index : indices) out = std::copy_n(x.host_data<T>() + index * length, length, out);
   });
   return rows;
 }
@@ -30,18 +31,18 @@ Tensor take_rows(const Tensor& x, std::span<const std::int64_t> indices) {
 Augmentation random_rotation(double low, double high) {
   return [low, high](const Tensor& images, std::span<const RandomKey> keys) {
     std::vector<double> angles;
-    for (const RandomKey key : keys) angles.push_back(uniform({}, key, low, high, DType::float64).item());
-    return rotate_bilinear(images, from_vector(angles).to(images.dtype()));
+    for (const RandomKey key : keys)
+      angles.push_back(uniform({}, key, low, high, DType::float64, DeviceKind::cpu).item());
+    const Shape one_each{static_cast<std::int64_t>(angles.size())};
+    return rotate_bilinear(images, from_vector(angles, one_each, DeviceKind::cpu).to(images.dtype()));
   };
 }
 
 DataLoader::DataLoader(const Tensor& inputs, const Tensor& labels, RandomKey key, DataLoaderOptions options)
-    : inputs_(contiguous(inputs)), labels_(contiguous(labels)), key_(key), options_(std::move(options)) {
+    : inputs_(on_host(inputs)), labels_(on_host(labels)), key_(key), options_(std::move(options)) {
   require(inputs_.rank() >= 1 && labels_.rank() >= 1 && inputs_.size(0) == labels_.size(0), "DataLoader",
           "inputs are {} and labels {}. Give as many of both.", inputs_.shape().to_string(),
           labels_.shape().to_string());
-  require(inputs_.device() == DeviceKind::cpu && labels_.device() == DeviceKind::cpu, "DataLoader",
-          "the data set is on {}. Keep it in host memory and move the batches.", name(inputs_.device()));
   require(options_.batch_size > 0, "DataLoader", "the batch size is {}. Take a positive one.", options_.batch_size);
   require(!options_.drop_last || options_.batch_size <= sample_count(), "DataLoader",
           "{} samples make no full batch of {}. Take a smaller batch or keep the last one.", sample_count(),
@@ -58,7 +59,8 @@ DataLoader::Epoch DataLoader::epoch(std::int64_t number) const { return {*this, 
 DataLoader::Epoch::Epoch(const DataLoader& loader, std::int64_t number)
     : loader_(loader), key_(loader.key_.split(static_cast<std::uint64_t>(number))) {
   const std::int64_t count = loader.sample_count();
-  const Tensor order = loader.options_.shuffle ? random_permutation(count, key_.split("order")) : arange(count);
+  const Tensor order = loader.options_.shuffle ? random_permutation(count, key_.split("order"), DeviceKind::cpu)
+                                               : arange(count, DType::int64, DeviceKind::cpu);
   order_ = order.to_vector<std::int64_t>();
 }
 
@@ -69,7 +71,9 @@ Batch DataLoader::Epoch::batch(std::int64_t i) const {
   const std::int64_t length = std::min(loader_.options_.batch_size, loader_.sample_count() - start);
   const std::span indices =
       std::span(order_).subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(length));
-  Batch batch{take_rows(loader_.inputs_, indices), take_rows(loader_.labels_, indices), from_span(indices, {length})};
+  const DeviceKind device = loader_.options_.device;
+  Batch batch{to_device(take_rows(loader_.inputs_, indices), device),
+              to_device(take_rows(loader_.labels_, indices), device), from_span(indices, {length}, DeviceKind::cpu)};
   if (loader_.options_.augmentation) {
     const RandomKey augmentation_key = key_.split("augmentation");
     std::vector<RandomKey> keys;

@@ -23,17 +23,19 @@ struct DataLoaderOptions {
   /// Leave out the last batch of an epoch when it is smaller than the others.
   bool drop_last = false;
   Augmentation augmentation = {};
+  /// Where batches are augmented and handed out.
+  DeviceKind device = default_device();
 };
 
 struct Batch {
   Tensor inputs;   // [B, ...]
   Tensor labels;   // [B]
-  Tensor indices;  // [B] int64, positions in the data set
+  Tensor indices;  // [B] int64, positions in the data set, in host memory
 };
 
 class DataLoader {
  public:
-  /// inputs [N, ...] and labels [N, ...] of any dtype, in host memory.
+  /// inputs [N, ...] and labels [N, ...] of any dtype; they are kept in host memory.
   DataLoader(const Tensor& inputs, const Tensor& labels, RandomKey key, DataLoaderOptions options = {});
 
   class Epoch {

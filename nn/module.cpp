@@ -99,6 +99,16 @@ std::int64_t Module::parameter_count() const {
   return count;
 }
 
+DeviceKind Module::device() const {
+  const std::vector<Tensor> found = parameters();
+  return found.empty() ? default_device() : found.front().device();
+}
+
+void Module::to(DeviceKind device) {
+  for (NamedTensor& parameter : named_parameters()) move(parameter.tensor, device);
+  for (NamedTensor& buffer : named_buffers()) move(buffer.tensor, device);
+}
+
 State Module::state() const {
   State result;
   for (const auto& [name, tensor] : named_parameters()) result.emplace(name, tensor.detach());

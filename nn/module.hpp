@@ -34,8 +34,8 @@ struct NamedTensor {
 };
 using State = std::map<std::string, Tensor>;
 
-/// Copies the tensors of `state` into the targets of the same names. The names must be the same on both sides, with
-/// equal shapes and dtypes: otherwise an error of `op` lists every difference, and nothing is changed.
+/// Copies the tensors of `state`, from any device, into the targets of the same names. The names must be the same on
+/// both sides, with equal shapes and dtypes: otherwise an error of `op` lists every difference, and nothing is changed.
 void load_strictly(std::string_view op, std::vector<NamedTensor> targets, const State& state);
 
 class Module {
@@ -56,6 +56,11 @@ class Module {
   /// Number of trained values.
   std::int64_t parameter_count() const;
   const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children() const { return children_; }
+
+  /// Where its first parameter is; the default device for a module without any.
+  DeviceKind device() const;
+  /// Moves all parameters, with their gradients, and buffers to a device. Handles to them follow.
+  void to(DeviceKind device);
 
   /// All parameters and buffers by name: handles, without history. Save them before the next training step.
   State state() const;

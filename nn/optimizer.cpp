@@ -45,6 +45,8 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
   }
   const NoGrad no_grad;
   ++steps_;
+  for (Entry& entry : entries_)
+    for (Tensor& slot : entry.slots) move(slot, entry.parameter.tensor.device());
   for (std::size_t i = 0; i < gradients.size(); ++i)
     update(entries_[i].parameter.tensor, contiguous(gradients[i]), entries_[i].slots, learning_rate, gradient_scale,
            steps_);
@@ -71,7 +73,7 @@ double Optimizer::clip_scale(double limit) const {
 
 State Optimizer::state() const {
   State result;
-  result.emplace("step", full({}, static_cast<double>(steps_), DType::int64));
+  result.emplace("step", full({}, static_cast<double>(steps_), DType::int64, DeviceKind::cpu));
   for (const auto& [parameter, slots] : entries_) {
     for (std::size_t slot = 0; slot < slots.size(); ++slot)
       result.emplace(fmt::format("{}.{}", parameter.name, slot_names_[slot]), slots[slot]);
@@ -108,12 +110,10 @@ void Sgd::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>&
                                     .weight_decay = options_.weight_decay,
                                     .nesterov = options_.nesterov,
                                     .gradient_scale = gradient_scale};
-  dispatch("Sgd", parameter.device(), [&] {
-    visit_floating("Sgd", parameter.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      T* velocity = slots.empty() ? nullptr : begin_update<T>(slots[0]);
-      kernels::cpu::sgd_step<T>(problem, begin_update<T>(parameter), gradient.data<T>(), velocity);
-    });
+  visit_floating("Sgd", parameter.dtype(), [&]<class T>(TypeTag<T>) {
+    T* velocity = slots.empty() ? nullptr : begin_update<T>(slots[0]);
+    launch<kernels::SgdStep<T>>("Sgd", parameter.device(), kernels::cpu::sgd_step<T>, problem,
+                                begin_update<T>(parameter), gradient.data<T>(), velocity);
   });
 }
 
@@ -134,12 +134,10 @@ void Adam::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>
                                      .decoupled = options_.decoupled,
                                      .gradient_scale = gradient_scale,
                                      .step = number};
-  dispatch("Adam", parameter.device(), [&] {
-    visit_floating("Adam", parameter.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      kernels::cpu::adam_step<T>(problem, begin_update<T>(parameter), gradient.data<T>(), begin_update<T>(slots[0]),
+  visit_floating("Adam", parameter.dtype(), [&]<class T>(TypeTag<T>) {
+    launch<kernels::AdamStep<T>>("Adam", parameter.device(), kernels::cpu::adam_step<T>, problem,
+                                 begin_update<T>(parameter), gradient.data<T>(), begin_update<T>(slots[0]),
                                  begin_update<T>(slots[1]));
-    });
   });
 }
 

@@ -36,7 +36,7 @@ class Optimizer {
   void load_state(const State& state);
 
  protected:
-  /// One slot of zeros like the parameter per name.
+  /// One slot of zeros like the parameter per name. A slot follows its parameter to another device.
   Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names);
 
   /// Updates one contiguous parameter [any shape]; number counts the steps from 1.

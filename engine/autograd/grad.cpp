@@ -79,11 +79,14 @@ class GraphWalk {
       require(output.numel() == 1, "grad",
               "an output of shape {} has more than one element. Reduce it to a scalar, or give output_gradients.",
               output.shape());
-      gradient = full(output.shape(), 1.0, output.dtype());
+      gradient = full(output.shape(), 1.0, output.dtype(), output.device());
     }
     require(gradient.shape() == output.shape() && gradient.dtype() == output.dtype(), "grad",
             "the gradient given for an output is {} {}, the output is {} {}. They must agree.", name(gradient.dtype()),
             gradient.shape(), name(output.dtype()), output.shape());
+    require(gradient.device() == output.device(), "grad",
+            "the gradient given for an output is on {}, the output on {}. Move them to one device.",
+            name(gradient.device()), name(output.device()));
     const GradMode mode(options_.create_graph);
     accumulate(states_.at(output.body().node.get()), gradient);
   }
@@ -133,7 +136,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   for (const Tensor& input : inputs) {
     Node* node = input.body().node.get();
     Tensor gradient = walk.reaches(node) ? walk.gradient(node) : Tensor();
-    if (!gradient.defined() && !options.allow_unused) gradient = zeros(input.shape(), input.dtype());
+    if (!gradient.defined() && !options.allow_unused) gradient = zeros_like(input);
     gradients.push_back(std::move(gradient));
   }
   return gradients;

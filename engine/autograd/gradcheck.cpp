@@ -8,6 +8,7 @@
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/reduction.hpp"
+#include "engine/ops/transfer.hpp"
 #include "kernels/philox.hpp"
 
 namespace orbitgrad {
@@ -15,14 +16,14 @@ namespace orbitgrad {
 namespace {
 
 // Values in [-1, 1), away from 0 so that no direction vanishes.
-Tensor random_weights(const Shape& shape, std::uint64_t key) {
-  std::vector<double> values(static_cast<std::size_t>(shape.numel()));
+Tensor random_weights(const Tensor& like, std::uint64_t key) {
+  std::vector<double> values(static_cast<std::size_t>(like.numel()));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const kernels::PhiloxBlock block = kernels::philox(key, i);
     const double u = 2 * kernels::uniform_double(block.word[0], block.word[1]) - 1;
     values[i] = u + (u < 0 ? -0.1 : 0.1);
   }
-  return from_vector(values, shape);
+  return from_vector(values, like.shape(), like.device());
 }
 
 class Checker {
@@ -34,7 +35,7 @@ class Checker {
     const Tensor output = f_(inputs_);
     require(output.dtype() == DType::float64, "gradcheck", "the output is {}. Use float64 inputs throughout.",
             name(output.dtype()));
-    weight_ = random_weights(output.shape(), options_.seed);
+    weight_ = random_weights(output, options_.seed);
     std::vector<Tensor> tracked;
     for (const Tensor& input : inputs_)
       if (input.requires_grad()) tracked.push_back(input);
@@ -45,7 +46,7 @@ class Checker {
       const Tensor gradient = gradients[next].defined() ? gradients[next] : zeros_like(inputs_[i]);
       ++next;
       if (inputs_[i].numel() <= options_.entry_limit)
-        check_entries(i, contiguous(gradient.detach()));
+        check_entries(i, on_host(gradient.detach()));
       else
         check_directions(i, gradient.detach());
     }
@@ -74,15 +75,15 @@ class Checker {
     for (std::int64_t entry = 0; entry < count; ++entry) {
       std::vector<double> unit(static_cast<std::size_t>(count), 0.0);
       unit[static_cast<std::size_t>(entry)] = 1;
-      compare(index, fmt::format("entry {}", entry), from_vector(unit, inputs_[index].shape()),
-              gradient.data<double>()[entry]);
+      compare(index, fmt::format("entry {}", entry), from_vector(unit, inputs_[index].shape(), inputs_[index].device()),
+              gradient.host_data<double>()[entry]);
     }
   }
 
   void check_directions(std::size_t index, const Tensor& gradient) const {
     for (int i = 0; i < options_.directions; ++i) {
       const std::uint64_t key = kernels::philox_split(options_.seed, 1 + static_cast<std::uint64_t>(i));
-      const Tensor direction = random_weights(inputs_[index].shape(), key);
+      const Tensor direction = random_weights(inputs_[index], key);
       compare(index, fmt::format("direction {}", i), direction, sum(gradient * direction).item());
     }
   }
@@ -120,7 +121,7 @@ bool gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, c
   if (!output.requires_grad())
     fail("gradgradcheck",
          "the output does not depend on any input that requires gradients. Call set_requires_grad() on one.");
-  Tensor weight = random_weights(output.shape(), kernels::philox_split(options.seed, 0));
+  Tensor weight = random_weights(output, kernels::philox_split(options.seed, 0));
   std::vector<Tensor> all = inputs;
   all.push_back(weight.set_requires_grad());
 
@@ -132,10 +133,10 @@ bool gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, c
       if (input.requires_grad()) tracked.push_back(input);
     const auto gradients =
         grad({f(x)}, tracked, {.create_graph = true, .allow_unused = true, .output_gradients = {arguments.back()}});
-    Tensor total = zeros({}, DType::float64);
+    Tensor total = zeros({}, DType::float64, output.device());
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (!gradients[i].defined()) continue;
-      const Tensor v = random_weights(gradients[i].shape(), kernels::philox_split(options.seed, 100 + i));
+      const Tensor v = random_weights(gradients[i], kernels::philox_split(options.seed, 100 + i));
       total = total + sum(gradients[i] * v);
     }
     return total + sum(arguments.back() * 0.0);

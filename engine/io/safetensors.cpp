@@ -12,8 +12,7 @@
 #include "engine/io/descriptor.hpp"
 #include "engine/io/file.hpp"
 #include "engine/io/safetensors_header.hpp"
-#include "engine/ops/cast.hpp"
-#include "engine/ops/shape_ops.hpp"
+#include "engine/ops/transfer.hpp"
 
 namespace orbitgrad {
 
@@ -40,7 +39,7 @@ std::string_view text_of(DType dtype) { return std::ranges::find(type_names, dty
 std::string_view bytes_of(const Tensor& dense) {
   return visit_dtype(dense.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return std::string_view(reinterpret_cast<const char*>(dense.data<T>()),
+    return std::string_view(reinterpret_cast<const char*>(dense.host_data<T>()),
                             static_cast<std::size_t>(dense.numel()) * sizeof(T));
   });
 }
@@ -105,11 +104,11 @@ std::vector<Plan> check_header(const std::string& file, const io::SafetensorsHea
 
 Tensor read_tensor(const std::filesystem::path& path, const io::Descriptor& file, const Plan& plan,
                    std::int64_t data_begin) {
-  Tensor result = Tensor::empty(plan.shape, plan.dtype);
+  Tensor result = Tensor::empty(plan.shape, plan.dtype, DeviceKind::cpu);
   if (result.numel() == 0) return result;
   visit_dtype(plan.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    T* const target = fresh_data<T>(result);
+    T* const target = fresh_host_data<T>(result);
     io::read_exactly(op, path, file, target, plan.end - plan.begin, data_begin + plan.begin);
     if constexpr (std::is_same_v<T, bool>) {
       const auto* raw = reinterpret_cast<const unsigned char*>(target);
@@ -124,11 +123,10 @@ Tensor read_tensor(const std::filesystem::path& path, const io::Descriptor& file
 }  // namespace
 
 void save_safetensors(const std::filesystem::path& path, const SafeTensors& content) {
-  const NoGrad no_grad;
   std::vector<std::pair<std::string_view, Tensor>> ordered;
   for (const auto& [name, tensor] : content.tensors) {
     require(name != "__metadata__", op, "{}: a tensor cannot be called '__metadata__'. Rename it.", path.string());
-    ordered.emplace_back(name, contiguous(tensor));
+    ordered.emplace_back(name, on_host(tensor));
   }
   std::ranges::stable_sort(ordered, std::greater{}, [](const auto& item) { return item_size(item.second.dtype()); });
 

@@ -17,12 +17,13 @@ struct SafeTensors {
 };
 
 /// Writes F32, F64, I64, I32 and BOOL tensors, by falling alignment and then by name, so that equal content gives equal
-/// bytes. The file is replaced as a whole or not at all. Error: it cannot be written, or a name is not UTF-8.
+/// bytes. Tensors on another device are copied. The file is replaced as a whole or not at all. Error: it cannot be
+/// written, or a name is not UTF-8.
 void save_safetensors(const std::filesystem::path& path, const SafeTensors& content);
 
-/// Reads what save_safetensors or any other writer of these five types has written. Error, naming the file and the
-/// tensor: a damaged header, a repeated name, an unknown dtype, a shape that is too large or does not fit its bytes,
-/// bytes out of range, shared by two tensors or used by none.
+/// Reads, into host memory, what save_safetensors or any other writer of these five types has written. Error, naming
+/// the file and the tensor: a damaged header, a repeated name, an unknown dtype, a shape that is too large or does not
+/// fit its bytes, bytes out of range, shared by two tensors or used by none.
 SafeTensors load_safetensors(const std::filesystem::path& path);
 
 }  // namespace orbitgrad

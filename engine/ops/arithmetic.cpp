@@ -107,7 +107,7 @@ struct AbsoluteNode final : Node {
 
 }  // namespace
 
-Tensor scalar_like(const Tensor& x, double value) { return full({}, value, x.dtype()); }
+Tensor scalar_like(const Tensor& x, double value) { return full({}, value, x.dtype(), x.device()); }
 
 Tensor add(const Tensor& a, const Tensor& b) {
   return record<AddNode>(elementwise::binary_number<kernels::Add>("add", a, b), {&a, &b});

@@ -3,10 +3,10 @@
 // A Convolution is a value that knows its shapes and calls its kernels:
 //   static constexpr std::string_view name, input_gradient_name, filter_gradient_name, bias_gradient_name;
 //   Shape x_shape, w_shape, y_shape;                              // y_shape[1] counts the biases
-//   template <class T> void forward(const T* x, const T* w, const T* bias_or_null, T* y) const;
-//   template <class T> void input_gradient(const T* dy, const T* w, T* dx) const;
-//   template <class T> void filter_gradient(const T* x, const T* dy, T* dw) const;
-//   template <class T> void bias_gradient(const T* dy, T* db) const;
+//   template <class T> void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const;
+//   template <class T> void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const;
+//   template <class T> void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const;
+//   template <class T> void bias_gradient(DeviceKind device, const T* dy, T* db) const;
 #pragma once
 
 #include <memory>
@@ -87,15 +87,13 @@ struct BiasGradientNode final : Node {
   Shared<Convolution> convolution_;
 };
 
-/// A result of that shape, filled by kernel(tag, pointer) for the element type of `like`.
+/// A result of that shape on the device of `like`, filled by kernel(tag, pointer) for the element type of `like`.
 template <class Kernel>
 Tensor computed(std::string_view op, const Shape& shape, const Tensor& like, Kernel&& kernel) {
   Tensor result = Tensor::empty(shape, like.dtype(), like.device());
-  dispatch(op, like.device(), [&] {
-    visit_floating(op, like.dtype(), [&](auto tag) {
-      const NoGrad no_grad;
-      kernel(tag, fresh_data<typename decltype(tag)::type>(result));
-    });
+  visit_floating(op, like.dtype(), [&](auto tag) {
+    const NoGrad no_grad;
+    kernel(tag, fresh_data<typename decltype(tag)::type>(result));
   });
   return result;
 }
@@ -104,7 +102,7 @@ template <class Convolution>
 Tensor forward(Shared<Convolution> convolution, const Tensor& x, const Tensor& w, const Tensor& bias) {
   Tensor y = computed(Convolution::name, convolution->y_shape, x, [&]<class T>(TypeTag<T>, T* result) {
     const Tensor dense_bias = bias.defined() ? contiguous(bias) : Tensor();
-    convolution->template forward<T>(contiguous(x).data<T>(), contiguous(w).data<T>(),
+    convolution->template forward<T>(x.device(), contiguous(x).data<T>(), contiguous(w).data<T>(),
                                      bias.defined() ? dense_bias.data<T>() : nullptr, result);
   });
   return record<ForwardNode<Convolution>>(std::move(y), {&x, &w, &bias}, std::move(convolution), x, w);
@@ -113,7 +111,7 @@ Tensor forward(Shared<Convolution> convolution, const Tensor& x, const Tensor& w
 template <class Convolution>
 Tensor input_gradient(Shared<Convolution> convolution, const Tensor& dy, const Tensor& w) {
   Tensor dx = computed(Convolution::input_gradient_name, convolution->x_shape, w, [&]<class T>(TypeTag<T>, T* result) {
-    convolution->template input_gradient<T>(contiguous(dy).data<T>(), contiguous(w).data<T>(), result);
+    convolution->template input_gradient<T>(w.device(), contiguous(dy).data<T>(), contiguous(w).data<T>(), result);
   });
   return record<InputGradientNode<Convolution>>(std::move(dx), {&dy, &w}, std::move(convolution), dy, w);
 }
@@ -121,7 +119,7 @@ Tensor input_gradient(Shared<Convolution> convolution, const Tensor& dy, const T
 template <class Convolution>
 Tensor filter_gradient(Shared<Convolution> convolution, const Tensor& x, const Tensor& dy) {
   Tensor dw = computed(Convolution::filter_gradient_name, convolution->w_shape, x, [&]<class T>(TypeTag<T>, T* result) {
-    convolution->template filter_gradient<T>(contiguous(x).data<T>(), contiguous(dy).data<T>(), result);
+    convolution->template filter_gradient<T>(x.device(), contiguous(x).data<T>(), contiguous(dy).data<T>(), result);
   });
   return record<FilterGradientNode<Convolution>>(std::move(dw), {&x, &dy}, std::move(convolution), x, dy);
 }
@@ -130,7 +128,7 @@ template <class Convolution>
 Tensor bias_gradient(Shared<Convolution> convolution, const Tensor& dy) {
   Tensor db =
       computed(Convolution::bias_gradient_name, {convolution->y_shape[1]}, dy, [&]<class T>(TypeTag<T>, T* result) {
-        convolution->template bias_gradient<T>(contiguous(dy).data<T>(), result);
+        convolution->template bias_gradient<T>(dy.device(), contiguous(dy).data<T>(), result);
       });
   return record<BiasGradientNode<Convolution>>(std::move(db), {&dy}, std::move(convolution));
 }

@@ -22,13 +22,10 @@ struct ContiguousNode final : Node {
 
 Tensor copied(std::string_view op, const Tensor& x, DType dtype) {
   Tensor result = Tensor::empty(x.shape(), dtype, x.device());
-  dispatch(op, x.device(), [&] {
-    visit_dtype(x.dtype(), [&](auto from) {
-      visit_dtype(dtype, [&](auto to) {
-        using From = typename decltype(from)::type;
-        using To = typename decltype(to)::type;
-        kernels::cpu::copy<From, To>(x.view<From>(), fresh_view<To>(result));
-      });
+  visit_dtype(x.dtype(), [&]<class From>(TypeTag<From>) {
+    visit_dtype(dtype, [&]<class To>(TypeTag<To>) {
+      launch<kernels::Copy<From, To>>(op, x.device(), kernels::cpu::copy<From, To>, x.view<From>(),
+                                      fresh_view<To>(result));
     });
   });
   return result;

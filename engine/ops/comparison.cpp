@@ -24,7 +24,7 @@ struct WhereNode final : Node {
   std::string_view name() const override { return "where"; }
   Saves saves() const override { return Saves::input(0); }
   std::vector<Tensor> backward(const Tensor& dy) override {
-    const Tensor zero = zeros({}, dy.dtype());
+    const Tensor zero = zeros({}, dy.dtype(), dy.device());
     return {Tensor(), needs(1) ? sum_to(where(input(0), dy, zero), input_shape(1)) : Tensor(),
             needs(2) ? sum_to(where(input(0), zero, dy), input_shape(2)) : Tensor()};
   }
@@ -65,15 +65,13 @@ Tensor is_finite(const Tensor& x) {
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   require_bool("where", condition);
   require_same_kind("where", a, b);
+  require_same_device("where", condition, a);
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   Tensor result = Tensor::empty(shape, a.dtype(), a.device());
-  dispatch("where", a.device(), [&] {
-    visit_dtype(a.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      using elementwise::broadcast_view;
-      kernels::cpu::where<T>(broadcast_view<bool>(condition, shape), broadcast_view<T>(a, shape),
-                             broadcast_view<T>(b, shape), fresh_view<T>(result));
-    });
+  visit_dtype(a.dtype(), [&]<class T>(TypeTag<T>) {
+    using elementwise::broadcast_view;
+    launch<kernels::WhereSelect<T>>("where", a.device(), kernels::cpu::where<T>, broadcast_view<bool>(condition, shape),
+                                    broadcast_view<T>(a, shape), broadcast_view<T>(b, shape), fresh_view<T>(result));
   });
   return record<WhereNode>(std::move(result), {&condition, &a, &b});
 }

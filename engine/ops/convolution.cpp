@@ -16,20 +16,24 @@ struct PlainConvolution {
   Shape x_shape, w_shape, y_shape;
 
   template <class T>
-  void forward(const T* x, const T* w, const T* bias_or_null, T* y) const {
-    kernels::cpu::conv2d_forward<T>(problem, x, w, bias_or_null, y);
+  void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
+    launch<kernels::Conv2dForward<T>>(name, device, kernels::cpu::conv2d_forward<T>, problem, x, w, bias_or_null, y);
   }
   template <class T>
-  void input_gradient(const T* dy, const T* w, T* dx) const {
-    kernels::cpu::conv2d_input_gradient<T>(problem, dy, w, dx);
+  void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const {
+    launch<kernels::Conv2dInputGradient<T>>(input_gradient_name, device, kernels::cpu::conv2d_input_gradient<T>,
+                                            problem, dy, w, dx);
   }
   template <class T>
-  void filter_gradient(const T* x, const T* dy, T* dw) const {
-    kernels::cpu::conv2d_filter_gradient<T>(problem, x, dy, dw);
+  void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const {
+    launch<kernels::Conv2dFilterGradient<T>>(filter_gradient_name, device, kernels::cpu::conv2d_filter_gradient<T>,
+                                             problem, x, dy, dw);
   }
   template <class T>
-  void bias_gradient(const T* dy, T* db) const {
-    kernels::cpu::conv2d_bias_gradient<T>(y_shape[0], y_shape[1], y_shape[2] * y_shape[3], dy, db);
+  void bias_gradient(DeviceKind device, const T* dy, T* db) const {
+    convolution_checks::launch_bias_gradient(
+        bias_gradient_name, device, {.batch = y_shape[0], .channels = y_shape[1], .positions = y_shape[2] * y_shape[3]},
+        dy, db);
   }
 };
 

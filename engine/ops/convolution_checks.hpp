@@ -1,8 +1,9 @@
-// What plain and group convolution check alike. Included by op sources only.
+// What plain and group convolution check and compute alike. Included by op sources only.
 #pragma once
 
 #include "engine/dispatch.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "kernels/conv2d/conv2d.hpp"
 
 namespace orbitgrad::convolution_checks {
 
@@ -75,6 +76,16 @@ inline Tensor pad_ahead(const Tensor& x, std::int64_t& padding, PadMode mode) {
   const Padding both{padding, padding};
   padding = 0;
   return pad(x, {both, both}, PadMode::circular);
+}
+
+/// db[c] = sum of dy [batch, channels, positions] over all but c.
+template <class T>
+void launch_bias_gradient(std::string_view op, DeviceKind device, const kernels::BiasGradientProblem& problem,
+                          const T* dy, T* db) {
+  constexpr auto on_cpu = [](const kernels::BiasGradientProblem& p, const T* from, T* to) {
+    kernels::cpu::conv2d_bias_gradient<T>(p.batch, p.channels, p.positions, from, to);
+  };
+  launch<kernels::Conv2dBiasGradient<T>>(op, device, on_cpu, problem, dy, db);
 }
 
 }  // namespace orbitgrad::convolution_checks

@@ -5,6 +5,10 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/ops/cast.hpp"
+#include "engine/ops/shape_ops.hpp"
+#include "engine/ops/transfer.hpp"
+
 namespace orbitgrad {
 
 namespace {
@@ -21,62 +25,68 @@ void require_representable(double value) {
 
 }  // namespace
 
-Tensor full(const Shape& shape, double value, DType dtype) {
+Tensor full(const Shape& shape, double value, DType dtype, DeviceKind device) {
   visit_dtype(dtype, [&](auto tag) { require_representable<typename decltype(tag)::type>(value); });
-  Tensor result = Tensor::empty(shape, dtype);
+  if (device != DeviceKind::cpu) {
+    if (checked_numel("full", shape) == 0) return Tensor::empty(shape, dtype, device);
+    const Tensor one = to_device(full({}, value, dtype, DeviceKind::cpu), device);
+    return shape.numel() == 1 ? reshape(one, shape) : contiguous(broadcast_to(one, shape));
+  }
+  Tensor result = Tensor::empty(shape, dtype, device);
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_same_v<T, bool>)
-      std::fill_n(fresh_data<T>(result), result.numel(), value != 0);
+      std::fill_n(fresh_host_data<T>(result), result.numel(), value != 0);
     else
-      std::fill_n(fresh_data<T>(result), result.numel(), static_cast<T>(value));
+      std::fill_n(fresh_host_data<T>(result), result.numel(), static_cast<T>(value));
   });
   return result;
 }
 
-Tensor zeros(const Shape& shape, DType dtype) {
-  Tensor result = Tensor::empty(shape, dtype);
+Tensor zeros(const Shape& shape, DType dtype, DeviceKind device) {
+  if (device != DeviceKind::cpu) return full(shape, 0, dtype, device);
+  Tensor result = Tensor::empty(shape, dtype, device);
   Storage& storage = *result.body().storage;
   if (storage.bytes > 0) std::memset(storage.data, 0, static_cast<std::size_t>(storage.bytes));
   return result;
 }
 
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+Tensor ones(const Shape& shape, DType dtype, DeviceKind device) { return full(shape, 1, dtype, device); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype(), x.device()); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype(), x.device()); }
 
-Tensor arange(std::int64_t count, DType dtype) {
-  Tensor result = Tensor::empty({count}, dtype);
+Tensor arange(std::int64_t count, DType dtype, DeviceKind device) {
+  Tensor result = Tensor::empty({count}, dtype, DeviceKind::cpu);
   visit_number("arange", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    T* values = fresh_data<T>(result);
+    T* values = fresh_host_data<T>(result);
     for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(i);
   });
-  return result;
+  return to_device(result, device);
 }
 
-Tensor identity(std::int64_t size, DType dtype) {
-  Tensor result = zeros({size, size}, dtype);
+Tensor identity(std::int64_t size, DType dtype, DeviceKind device) {
+  Tensor result = zeros({size, size}, dtype, DeviceKind::cpu);
   visit_number("identity", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for (std::int64_t i = 0; i < size; ++i) fresh_data<T>(result)[i * (size + 1)] = T{1};
+    for (std::int64_t i = 0; i < size; ++i) fresh_host_data<T>(result)[i * (size + 1)] = T{1};
   });
-  return result;
+  return to_device(result, device);
 }
 
 template <class T>
-Tensor from_span(std::span<const T> values, const Shape& shape) {
-  Tensor result = Tensor::empty(shape, dtype_of<T>());
+Tensor from_span(std::span<const T> values, const Shape& shape, DeviceKind device) {
+  Tensor result = Tensor::empty(shape, dtype_of<T>(), DeviceKind::cpu);
   require(static_cast<std::int64_t>(values.size()) == result.numel(), "from_vector",
           "{} values do not fill the shape {}, which has {}. Give as many values as it has elements.", values.size(),
           shape, result.numel());
-  std::copy(values.begin(), values.end(), fresh_data<T>(result));
-  return result;
+  std::copy(values.begin(), values.end(), fresh_host_data<T>(result));
+  return to_device(result, device);
 }
-template Tensor from_span(std::span<const float>, const Shape&);
-template Tensor from_span(std::span<const double>, const Shape&);
-template Tensor from_span(std::span<const std::int64_t>, const Shape&);
-template Tensor from_span(std::span<const std::int32_t>, const Shape&);
-template Tensor from_span(std::span<const bool>, const Shape&);
+template Tensor from_span(std::span<const float>, const Shape&, DeviceKind);
+template Tensor from_span(std::span<const double>, const Shape&, DeviceKind);
+template Tensor from_span(std::span<const std::int64_t>, const Shape&, DeviceKind);
+template Tensor from_span(std::span<const std::int32_t>, const Shape&, DeviceKind);
+template Tensor from_span(std::span<const bool>, const Shape&, DeviceKind);
 
 }  // namespace orbitgrad

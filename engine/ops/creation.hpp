@@ -1,4 +1,4 @@
-// Tensors from nothing or from host values.
+// Tensors from nothing or from host values, on the default device unless another one is named.
 #pragma once
 
 #include <algorithm>
@@ -11,30 +11,31 @@
 namespace orbitgrad {
 
 /// An integer dtype takes whole numbers of its range only.
-Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
-Tensor zeros(const Shape& shape, DType dtype = DType::float32);
-Tensor ones(const Shape& shape, DType dtype = DType::float32);
+Tensor full(const Shape& shape, double value, DType dtype = DType::float32, DeviceKind device = default_device());
+Tensor zeros(const Shape& shape, DType dtype = DType::float32, DeviceKind device = default_device());
+Tensor ones(const Shape& shape, DType dtype = DType::float32, DeviceKind device = default_device());
+/// On the device of x.
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 
 /// The integers 0 .. count-1 in the dtype.
-Tensor arange(std::int64_t count, DType dtype = DType::int64);
+Tensor arange(std::int64_t count, DType dtype = DType::int64, DeviceKind device = default_device());
 /// The identity matrix [size, size].
-Tensor identity(std::int64_t size, DType dtype = DType::float32);
+Tensor identity(std::int64_t size, DType dtype = DType::float32, DeviceKind device = default_device());
 
 /// Row-major values; throws unless their number is that of the shape.
 template <class T>
-Tensor from_span(std::span<const T> values, const Shape& shape);
+Tensor from_span(std::span<const T> values, const Shape& shape, DeviceKind device = default_device());
 
 template <class T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, DeviceKind device = default_device()) {
   if constexpr (std::is_same_v<T, bool>) {
     // std::vector<bool> packs bits.
     const auto copy = std::make_unique<bool[]>(values.size());
     std::copy(values.begin(), values.end(), copy.get());
-    return from_span(std::span<const bool>(copy.get(), values.size()), shape);
+    return from_span(std::span<const bool>(copy.get(), values.size()), shape, device);
   } else {
-    return from_span(std::span<const T>(values), shape);
+    return from_span(std::span<const T>(values), shape, device);
   }
 }
 template <class T>

@@ -10,7 +10,8 @@ namespace orbitgrad::elementwise {
 template <class Formula, class T, class Out = T>
 Tensor unary(std::string_view op, const Tensor& x) {
   Tensor result = Tensor::empty(x.shape(), dtype_of<Out>(), x.device());
-  dispatch(op, x.device(), [&] { kernels::cpu::unary<Formula, T, Out>(x.view<T>(), fresh_view<Out>(result)); });
+  launch<kernels::Unary<Formula, T, Out>>(op, x.device(), kernels::cpu::unary<Formula, T, Out>, x.view<T>(),
+                                          fresh_view<Out>(result));
   return result;
 }
 
@@ -38,12 +39,12 @@ kernels::View<const T> broadcast_view(const Tensor& x, const Shape& shape) {
 
 template <class Formula, class T, class Out = T>
 Tensor binary(std::string_view op, const Tensor& a, const Tensor& b) {
+  require_same_device(op, a, b);
   const Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes(op, a.shape(), b.shape());
   Tensor result = Tensor::empty(shape, dtype_of<Out>(), a.device());
-  dispatch(op, a.device(), [&] {
-    kernels::cpu::binary<Formula, T, Out>(broadcast_view<T>(a, shape), broadcast_view<T>(b, shape),
-                                          fresh_view<Out>(result));
-  });
+  launch<kernels::Binary<Formula, T, Out>>(op, a.device(), kernels::cpu::binary<Formula, T, Out>,
+                                           broadcast_view<T>(a, shape), broadcast_view<T>(b, shape),
+                                           fresh_view<Out>(result));
   return result;
 }
 

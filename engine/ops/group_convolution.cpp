@@ -26,36 +26,45 @@ struct GroupConvolution {
   Shape x_shape, w_shape, y_shape;
 
   template <class T>
-  void forward(const T* x, const T* w, const T* bias_or_null, T* y) const {
-    kernels::cpu::group_conv2d_forward<T>(problem, x, w, bias_or_null, y);
+  void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
+    launch<kernels::GroupConv2dForward<T>>(name, device, kernels::cpu::group_conv2d_forward<T>, problem, x, w,
+                                           bias_or_null, y);
   }
   template <class T>
-  void input_gradient(const T* dy, const T* w, T* dx) const {
-    kernels::cpu::group_conv2d_input_gradient<T>(problem, dy, w, dx);
+  void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const {
+    launch<kernels::GroupConv2dInputGradient<T>>(input_gradient_name, device,
+                                                 kernels::cpu::group_conv2d_input_gradient<T>, problem, dy, w, dx);
   }
   template <class T>
-  void filter_gradient(const T* x, const T* dy, T* dw) const {
-    kernels::cpu::group_conv2d_filter_gradient<T>(problem, x, dy, dw);
+  void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const {
+    launch<kernels::GroupConv2dFilterGradient<T>>(filter_gradient_name, device,
+                                                  kernels::cpu::group_conv2d_filter_gradient<T>, problem, x, dy, dw);
   }
   template <class T>
-  void bias_gradient(const T* dy, T* db) const {
-    kernels::cpu::group_conv2d_bias_gradient<T>(problem, dy, db);
+  void bias_gradient(DeviceKind device, const T* dy, T* db) const {
+    const std::int64_t positions = y_shape[2] * y_shape[3] * y_shape[4];
+    convolution_checks::launch_bias_gradient(
+        bias_gradient_name, device, {.batch = y_shape[0], .channels = y_shape[1], .positions = positions}, dy, db);
   }
 };
 
 /// The registry's own copy of the name, which lives as long as the program; empty stays empty.
 template <class T>
-std::string_view known_implementation(std::string_view op, std::string_view name,
+std::string_view known_implementation(std::string_view op, std::string_view name, DeviceKind device,
                                       const kernels::GroupConv2dProblem& problem) {
   if (name.empty()) return {};
+  kernels::GroupConv2dProblem asked = problem;
+  asked.implementation = name;  // what pays for large sizes only may be asked for all the same
   std::vector<std::string_view> names;
+  bool exists = false;
   for (const auto& candidate : kernels::Registry<kernels::GroupConv2dForward<T>>::all()) {
-    if (candidate.device != DeviceKind::cpu) continue;
-    if (candidate.name == name && candidate.supports(problem)) return candidate.name;
+    if (candidate.device != device) continue;
+    const bool is_meant = is_meant_by(candidate.name, name);
+    if (is_meant && candidate.supports(asked)) return candidate.name.substr(0, name.size());
+    exists = exists || is_meant;
     names.push_back(candidate.name);
   }
   std::sort(names.begin(), names.end());
-  const bool exists = std::find(names.begin(), names.end(), name) != names.end();
   require(!exists, op, "the implementation '{}' does not support these sizes. Leave it empty for the automatic choice.",
           name);
   fail(op, "there is no implementation '{}'. Choose one of {}, or leave it empty for the automatic choice.", name,
@@ -124,7 +133,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   problem.filter_element = convolution->tables->filter_element.data();
   require_symmetric_stride(op, problem, group, options.allow_broken_symmetry);
   problem.implementation = visit_floating(op, x.dtype(), [&](auto tag) {
-    return known_implementation<typename decltype(tag)::type>(op, options.implementation, problem);
+    return known_implementation<typename decltype(tag)::type>(op, options.implementation, x.device(), problem);
   });
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
@@ -133,6 +142,14 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
 }
 
 }  // namespace
+
+std::vector<std::string> group_conv2d_implementations(DeviceKind device) {
+  std::vector<std::string> names;
+  for (const auto& candidate : kernels::Registry<kernels::GroupConv2dForward<float>>::all())
+    if (candidate.device == device) names.emplace_back(candidate.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 Tensor lift_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
                    const GroupConv2dOptions& options) {

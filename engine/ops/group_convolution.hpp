@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/ops/shape_ops.hpp"
 #include "engine/tensor.hpp"
@@ -19,9 +20,13 @@ struct GroupConv2dOptions {
   PadMode padding_mode = PadMode::zero;
   /// A stride that does not meet the border on both sides breaks the symmetry; that is an error unless this is set.
   bool allow_broken_symmetry = false;
-  /// "expanded", "orbit_gather", or empty: chosen by measured timings; the forward is then always orbit_gather.
+  /// One of group_conv2d_implementations, "orbit_gather" on every device, or empty: chosen on the cpu by measured
+  /// timings, where the forward is then always orbit_gather; elsewhere the best.
   std::string implementation = {};
 };
+
+/// What can be forced on a device, by name. "orbit_gather" is equivariant bit for bit.
+std::vector<std::string> group_conv2d_implementations(DeviceKind device);
 
 /// From images to regular features: x [N, C, H, W], w [K, C / groups, k, k], bias [K] or undefined ->
 /// [N, K, S, Ho, Wo].

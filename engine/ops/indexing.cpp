@@ -5,6 +5,7 @@
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/ops/transfer.hpp"
 #include "kernels/gather_axis/gather_axis.hpp"
 
 namespace orbitgrad {
@@ -29,12 +30,13 @@ struct ScatterAddNode final : Node {
   int axis_;
 };
 
-/// Dense positions in [0, length): negative ones are moved up, others outside are an error.
+/// Dense positions in [0, length) where the index is: negative ones are moved up, others outside are an error. They are
+/// read here, whatever the device, so that a wrong position is an error of this op and not of a later one.
 Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t length) {
   require(index.dtype() == DType::int64, op, "positions must be int64, got {}. Convert with to(DType::int64).",
           name(index.dtype()));
-  const Tensor dense = contiguous(index);
-  const std::int64_t* values = dense.data<std::int64_t>();
+  const Tensor dense = contiguous(index), here = on_host(dense);
+  const std::int64_t* values = here.host_data<std::int64_t>();
   bool has_negative = false;
   for (std::int64_t i = 0; i < dense.numel(); ++i) {
     require(values[i] >= -length && values[i] < length, op,
@@ -42,10 +44,10 @@ Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t leng
     has_negative = has_negative || values[i] < 0;
   }
   if (!has_negative) return dense;
-  Tensor moved = Tensor::empty(dense.shape(), DType::int64, dense.device());
-  std::int64_t* target = fresh_data<std::int64_t>(moved);
+  Tensor moved = Tensor::empty(dense.shape(), DType::int64, DeviceKind::cpu);
+  std::int64_t* target = fresh_host_data<std::int64_t>(moved);
   for (std::int64_t i = 0; i < dense.numel(); ++i) target[i] = values[i] < 0 ? values[i] + length : values[i];
-  return moved;
+  return to_device(moved, index.device());
 }
 
 kernels::GatherAxisProblem problem_along(const Shape& x, int axis, std::int64_t picks) {
@@ -65,15 +67,15 @@ void require_same_but_axis(std::string_view op, const Tensor& x, const Tensor& i
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   const int along = normalize_axis("gather", axis, x.rank());
   require_same_but_axis("gather", x, index, along);
+  require_same_device("gather", x, index);
   const Tensor positions = checked_index("gather", index, x.shape()[along]);
   Tensor result = Tensor::empty(positions.shape(), x.dtype(), x.device());
-  dispatch("gather", x.device(), [&] {
-    visit_dtype(x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const NoGrad no_grad;
-      kernels::cpu::gather_axis<T>(problem_along(x.shape(), along, positions.shape()[along]), contiguous(x).data<T>(),
+  visit_dtype(x.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    const Tensor dense = contiguous(x);
+    launch<kernels::GatherAxis<T>>("gather", x.device(), kernels::cpu::gather_axis<T>,
+                                   problem_along(x.shape(), along, positions.shape()[along]), dense.data<T>(),
                                    positions.data<std::int64_t>(), fresh_data<T>(result));
-    });
   });
   return record<GatherNode>(std::move(result), {&x, &positions}, along);
 }
@@ -82,18 +84,17 @@ Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int
   const int along = normalize_axis("scatter_add", axis, source.rank());
   require(source.shape() == index.shape(), "scatter_add", "the source is {}, the positions {}. They must agree.",
           source.shape(), index.shape());
+  require_same_device("scatter_add", source, index);
   const Tensor positions = checked_index("scatter_add", index, length);
   Shape shape = source.shape();
   shape[along] = length;
   Tensor result = Tensor::empty(shape, source.dtype(), source.device());
-  dispatch("scatter_add", source.device(), [&] {
-    visit_floating("scatter_add", source.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const NoGrad no_grad;
-      kernels::cpu::scatter_add_axis<T>(problem_along(shape, along, positions.shape()[along]),
-                                        contiguous(source).data<T>(), positions.data<std::int64_t>(),
-                                        fresh_data<T>(result));
-    });
+  visit_floating("scatter_add", source.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    const Tensor dense = contiguous(source);
+    launch<kernels::ScatterAddAxis<T>>("scatter_add", source.device(), kernels::cpu::scatter_add_axis<T>,
+                                       problem_along(shape, along, positions.shape()[along]), dense.data<T>(),
+                                       positions.data<std::int64_t>(), fresh_data<T>(result));
   });
   return record<ScatterAddNode>(std::move(result), {&source, &positions}, along);
 }
@@ -111,14 +112,14 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
 
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   const NoGrad no_grad;
-  const Tensor dense = contiguous(index);
-  const std::int64_t* labels = dense.data<std::int64_t>();
+  const Tensor dense = on_host(index);
+  const std::int64_t* labels = dense.host_data<std::int64_t>();
   for (std::int64_t i = 0; i < dense.numel(); ++i)  // no counting from the end: a label of -1 is a mistake
     require(labels[i] >= 0 && labels[i] < classes, "one_hot",
             "label {} at position {} of an index {} is no class. Use 0 to {}.", labels[i], i, index.shape(),
             classes - 1);
   const Tensor column = unsqueeze(index, index.rank());
-  return scatter_add(ones(column.shape(), dtype), -1, column, classes);
+  return scatter_add(ones(column.shape(), dtype, index.device()), -1, column, classes);
 }
 
 }  // namespace orbitgrad

@@ -45,11 +45,9 @@ Tensor concat_few(std::span<const Tensor> parts, int axis) {
   for (const Tensor& part : parts) {
     Tensor target =
         Tensor::window(result, part.shape(), result.strides(), start * (shape.numel() ? result.strides()[axis] : 0));
-    dispatch("concat", first.device(), [&] {
-      visit_dtype(first.dtype(), [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        kernels::cpu::copy<T, T>(part.view<T>(), fresh_view<T>(target));
-      });
+    visit_dtype(first.dtype(), [&]<class T>(TypeTag<T>) {
+      launch<kernels::Copy<T, T>>("concat", first.device(), kernels::cpu::copy<T, T>, part.view<T>(),
+                                  fresh_view<T>(target));
     });
     start += part.shape()[axis];
   }

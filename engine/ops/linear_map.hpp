@@ -2,8 +2,10 @@
 // sources only. A Map is a value that knows
 //   static constexpr std::string_view name, adjoint_name;
 //   Shape in_shape, out_shape;
-//   template <class T> void forward(const T* x, T* y) const;  // dense arrays of these shapes; overwrites the second
-//   template <class T> void adjoint(const T* y, T* x) const;
+//   template <class T> void forward(DeviceKind device, const T* x, T* y) const;  // dense arrays of these shapes in the
+//   template <class T> void adjoint(DeviceKind device, const T* y, T* x) const;  // memory of the device; overwrites
+//   the
+//                                                                                // second
 #pragma once
 
 #include <memory>
@@ -31,16 +33,13 @@ template <class Map, bool is_adjoint>
 Tensor run(std::shared_ptr<const Map> map, const Tensor& x) {
   constexpr std::string_view op = is_adjoint ? Map::adjoint_name : Map::name;
   Tensor result = Tensor::empty(is_adjoint ? map->in_shape : map->out_shape, x.dtype(), x.device());
-  dispatch(op, x.device(), [&] {
-    visit_floating(op, x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const NoGrad no_grad;
-      const Tensor dense = contiguous(x);
-      if constexpr (is_adjoint)
-        map->template adjoint<T>(dense.data<T>(), fresh_data<T>(result));
-      else
-        map->template forward<T>(dense.data<T>(), fresh_data<T>(result));
-    });
+  visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    const Tensor dense = contiguous(x);
+    if constexpr (is_adjoint)
+      map->template adjoint<T>(x.device(), dense.data<T>(), fresh_data<T>(result));
+    else
+      map->template forward<T>(x.device(), dense.data<T>(), fresh_data<T>(result));
   });
   return record<LinearNode<Map, is_adjoint>>(std::move(result), {&x}, std::move(map));
 }

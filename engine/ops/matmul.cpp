@@ -89,11 +89,9 @@ Tensor product(const Tensor& a, const Tensor& b) {
       problem.m *= problem.batch;
       problem.batch = 1;
     }
-    dispatch("matmul", a.device(), [&] {
-      visit_floating("matmul", a.dtype(), [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        kernels::cpu::gemm<T>(problem, left.tensor.data<T>(), right.tensor.data<T>(), fresh_data<T>(result));
-      });
+    visit_floating("matmul", a.dtype(), [&]<class T>(TypeTag<T>) {
+      launch<kernels::Gemm<T>>("matmul", a.device(), kernels::cpu::gemm<T>, problem, left.tensor.data<T>(),
+                               right.tensor.data<T>(), fresh_data<T>(result));
     });
   }
   return record<MatmulNode>(std::move(result), {&a, &b});

@@ -27,12 +27,12 @@ kernels::SoftmaxProblem softmax_problem(const Tensor& x) {
 template <bool is_log>
 Tensor fused_softmax_backward(const Tensor& y, const Tensor& dy) {
   Tensor dx = Tensor::empty(y.shape(), y.dtype(), y.device());
-  dispatch(softmax_name<is_log>, y.device(), [&] {
-    visit_floating(softmax_name<is_log>, y.dtype(), [&]<class T>(TypeTag<T>) {
-      const Tensor dense = contiguous(dy);
-      const auto backward = is_log ? kernels::cpu::log_softmax_backward<T> : kernels::cpu::softmax_backward<T>;
-      backward(softmax_problem(y), y.data<T>(), dense.data<T>(), fresh_data<T>(dx));
-    });
+  visit_floating(softmax_name<is_log>, y.dtype(), [&]<class T>(TypeTag<T>) {
+    using Kernel = std::conditional_t<is_log, kernels::LogSoftmaxBackward<T>, kernels::SoftmaxBackward<T>>;
+    const Tensor dense = contiguous(dy);
+    const auto on_cpu = is_log ? kernels::cpu::log_softmax_backward<T> : kernels::cpu::softmax_backward<T>;
+    launch<Kernel>(softmax_name<is_log>, y.device(), on_cpu, softmax_problem(y), y.data<T>(), dense.data<T>(),
+                   fresh_data<T>(dx));
   });
   return dx;
 }
@@ -54,13 +54,12 @@ struct SoftmaxNode final : Node {
 template <bool is_log>
 Tensor softmax_along_last(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  dispatch(softmax_name<is_log>, x.device(), [&] {
-    visit_floating(softmax_name<is_log>, x.dtype(), [&]<class T>(TypeTag<T>) {
-      const NoGrad no_grad;
-      const Tensor dense = contiguous(x);
-      const auto forward = is_log ? kernels::cpu::log_softmax_forward<T> : kernels::cpu::softmax_forward<T>;
-      forward(softmax_problem(x), dense.data<T>(), fresh_data<T>(y));
-    });
+  visit_floating(softmax_name<is_log>, x.dtype(), [&]<class T>(TypeTag<T>) {
+    using Kernel = std::conditional_t<is_log, kernels::LogSoftmaxForward<T>, kernels::SoftmaxForward<T>>;
+    const NoGrad no_grad;
+    const Tensor dense = contiguous(x);
+    const auto on_cpu = is_log ? kernels::cpu::log_softmax_forward<T> : kernels::cpu::softmax_forward<T>;
+    launch<Kernel>(softmax_name<is_log>, x.device(), on_cpu, softmax_problem(x), dense.data<T>(), fresh_data<T>(y));
   });
   return record<SoftmaxNode<is_log>>(std::move(y), {&x});
 }
@@ -131,13 +130,12 @@ struct BatchNormNode final : Node {
     };
     Tensor dx = result(needs(0), x.shape()), dgamma = result(needs(1), gamma.shape()),
            dbeta = result(needs(2), gamma.shape());
-    dispatch(name(), x.device(), [&] {
-      visit_floating(name(), x.dtype(), [&]<class T>(TypeTag<T>) {
-        const auto target = [](Tensor& t) { return t.defined() ? fresh_data<T>(t) : nullptr; };
-        // beta matters to the mask of a fused ReLU only.
-        kernels::cpu::batch_norm_backward<T>(problem_, x.data<T>(), dense.data<T>(), centre.data<T>(), spread.data<T>(),
-                                             gamma.data<T>(), nullptr, target(dx), target(dgamma), target(dbeta));
-      });
+    visit_floating(name(), x.dtype(), [&]<class T>(TypeTag<T>) {
+      const auto target = [](Tensor& t) -> T* { return t.defined() ? fresh_data<T>(t) : nullptr; };
+      // beta matters to the mask of a fused ReLU only.
+      launch<kernels::BatchNormBackward<T>>(name(), x.device(), kernels::cpu::batch_norm_backward<T>, problem_,
+                                            x.data<T>(), dense.data<T>(), centre.data<T>(), spread.data<T>(),
+                                            gamma.data<T>(), nullptr, target(dx), target(dgamma), target(dbeta));
     });
     return {dx, dgamma, dbeta, Tensor(), Tensor()};
   }
@@ -183,13 +181,12 @@ BatchNormResult batch_norm_training(const Tensor& x, const Tensor& gamma, const 
   BatchNormResult result{.y = Tensor::empty(x.shape(), x.dtype(), x.device()),
                          .mean = Tensor::empty(gamma.shape(), x.dtype(), x.device()),
                          .variance = Tensor::empty(gamma.shape(), x.dtype(), x.device())};
-  dispatch(op, x.device(), [&] {
-    visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
-      const NoGrad no_grad;
-      kernels::cpu::batch_norm_forward<T>(problem, contiguous(x).data<T>(), contiguous(gamma).data<T>(),
-                                          contiguous(beta).data<T>(), fresh_data<T>(result.mean),
-                                          fresh_data<T>(result.variance), fresh_data<T>(result.y));
-    });
+  visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    launch<kernels::BatchNormForward<T>>(op, x.device(), kernels::cpu::batch_norm_forward<T>, problem,
+                                         contiguous(x).data<T>(), contiguous(gamma).data<T>(),
+                                         contiguous(beta).data<T>(), fresh_data<T>(result.mean),
+                                         fresh_data<T>(result.variance), fresh_data<T>(result.y));
   });
   result.y =
       record<BatchNormNode<true>>(std::move(result.y), {&x, &gamma, &beta, &result.mean, &result.variance}, problem);
@@ -204,13 +201,12 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   require_field_values(op, x, {&gamma, &beta, &mean, &variance});
   const Tensor centre = mean.detach(), spread = variance.detach();
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  dispatch(op, x.device(), [&] {
-    visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
-      const NoGrad no_grad;
-      kernels::cpu::batch_norm_normalise<T>(problem, contiguous(x).data<T>(), contiguous(centre).data<T>(),
-                                            contiguous(spread).data<T>(), contiguous(gamma).data<T>(),
-                                            contiguous(beta).data<T>(), fresh_data<T>(y));
-    });
+  visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    launch<kernels::BatchNormNormalise<T>>(op, x.device(), kernels::cpu::batch_norm_normalise<T>, problem,
+                                           contiguous(x).data<T>(), contiguous(centre).data<T>(),
+                                           contiguous(spread).data<T>(), contiguous(gamma).data<T>(),
+                                           contiguous(beta).data<T>(), fresh_data<T>(y));
   });
   return record<BatchNormNode<false>>(std::move(y), {&x, &gamma, &beta, &centre, &spread}, problem);
 }

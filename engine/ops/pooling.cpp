@@ -19,12 +19,14 @@ struct PickWinners {
   Tensor index;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    kernels::cpu::gather_axis<T>(problem, x, index.data<std::int64_t>(), y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    launch<kernels::GatherAxis<T>>(name, device, kernels::cpu::gather_axis<T>, problem, x, index.data<std::int64_t>(),
+                                   y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    kernels::cpu::scatter_add_axis<T>(problem, y, index.data<std::int64_t>(), x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    launch<kernels::ScatterAddAxis<T>>(adjoint_name, device, kernels::cpu::scatter_add_axis<T>, problem, y,
+                                       index.data<std::int64_t>(), x);
   }
 };
 
@@ -46,12 +48,13 @@ struct AveragePool {
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    kernels::cpu::average_pool2d_forward<T>(problem, x, y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    launch<kernels::AveragePool2dForward<T>>(name, device, kernels::cpu::average_pool2d_forward<T>, problem, x, y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    kernels::cpu::average_pool2d_adjoint<T>(problem, y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    launch<kernels::AveragePool2dAdjoint<T>>(adjoint_name, device, kernels::cpu::average_pool2d_adjoint<T>, problem, y,
+                                             x);
   }
 };
 
@@ -61,27 +64,25 @@ struct GroupMean {
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    kernels::cpu::group_mean_forward<T>(problem, x, y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    launch<kernels::GroupMeanForward<T>>(name, device, kernels::cpu::group_mean_forward<T>, problem, x, y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    kernels::cpu::group_mean_adjoint<T>(problem, y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    launch<kernels::GroupMeanAdjoint<T>>(adjoint_name, device, kernels::cpu::group_mean_adjoint<T>, problem, y, x);
   }
 };
 
-/// Runs launch(tag, x, y, index or null) and records; the winners are looked for only if somebody will ask.
-template <class Launch>
+/// Runs maximum(x, y, index or null) on dense arrays and records; the winners are looked for only if somebody will ask.
+template <class Maximum>
 Tensor maximum_over(std::string_view op, const Tensor& x, const Shape& shape, const kernels::GatherAxisProblem& problem,
-                    Launch&& launch) {
+                    Maximum&& maximum) {
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   Tensor index =
       GradMode::is_recording() && x.requires_grad() ? Tensor::empty(shape, DType::int64, x.device()) : Tensor();
-  dispatch(op, x.device(), [&] {
-    visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
-      const NoGrad no_grad;
-      launch(contiguous(x).data<T>(), fresh_data<T>(y), index.defined() ? fresh_data<std::int64_t>(index) : nullptr);
-    });
+  visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    maximum(contiguous(x).data<T>(), fresh_data<T>(y), index.defined() ? fresh_data<std::int64_t>(index) : nullptr);
   });
   return record<MaximumNode>(std::move(y), {&x, &index}, op, problem);
 }
@@ -135,10 +136,12 @@ kernels::GroupPoolProblem group_pooling(std::string_view op, const Tensor& x) {
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
-  const auto [problem, shape] = plane_pooling("max_pool2d", x, options);
-  return maximum_over("max_pool2d", x, shape, problem.gather(),
+  const PlanePooling pooling = plane_pooling("max_pool2d", x, options);
+  const kernels::Pool2dProblem& problem = pooling.problem;
+  return maximum_over("max_pool2d", x, pooling.shape, problem.gather(),
                       [&]<class T>(const T* from, T* to, std::int64_t* index) {
-                        kernels::cpu::max_pool2d_forward<T>(problem, from, to, index);
+                        launch<kernels::MaxPool2dForward<T>>(
+                            "max_pool2d", x.device(), kernels::cpu::max_pool2d_forward<T>, problem, from, to, index);
                       });
 }
 
@@ -151,7 +154,8 @@ Tensor group_max_pool(const Tensor& x) {
   const kernels::GroupPoolProblem problem = group_pooling("group_max_pool", x);
   return maximum_over("group_max_pool", x, x.shape().without_axis(2), problem.gather(),
                       [&]<class T>(const T* from, T* to, std::int64_t* index) {
-                        kernels::cpu::group_max_forward<T>(problem, from, to, index);
+                        launch<kernels::GroupMaxForward<T>>(
+                            "group_max_pool", x.device(), kernels::cpu::group_max_forward<T>, problem, from, to, index);
                       });
 }
 

@@ -82,9 +82,8 @@ Tensor reduce(std::string_view op, Reduction reduction, const Tensor& x, const P
     using T = typename decltype(tag)::type;
     using Out = std::conditional_t<std::is_same_v<T, bool>, std::int64_t, T>;
     Tensor result = Tensor::empty(plan.result, dtype_of<Out>(), x.device());
-    dispatch(op, x.device(), [&] {
-      kernels::cpu::reduce<T, Out>(reduction, plan.view<T>(x), plan.squeezed.rank(), fresh_data<Out>(result));
-    });
+    launch<kernels::Reduce<T, Out>>(op, x.device(), kernels::cpu::reduce<T, Out>, reduction, plan.view<T>(x),
+                                    plan.squeezed.rank(), fresh_data<Out>(result));
     return result;
   });
 }
@@ -103,11 +102,9 @@ Tensor arg_extreme(std::string_view op, Reduction reduction, const Tensor& x, in
   require(plan.count > 0 || plan.squeezed.numel() == 0, op, "axis {} of shape {} is empty. Leave empty tensors out.",
           axis, x.shape());
   Tensor result = Tensor::empty(plan.result, DType::int64, x.device());
-  dispatch(op, x.device(), [&] {
-    visit_number(op, x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      kernels::cpu::arg_reduce<T>(reduction, plan.view<T>(x), plan.squeezed.rank(), fresh_data<std::int64_t>(result));
-    });
+  visit_number(op, x.dtype(), [&]<class T>(TypeTag<T>) {
+    launch<kernels::ArgReduce<T>>(op, x.device(), kernels::cpu::arg_reduce<T>, reduction, plan.view<T>(x),
+                                  plan.squeezed.rank(), fresh_data<std::int64_t>(result));
   });
   return result;
 }

@@ -242,7 +242,7 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
           "a tensor of shape {} needs a shape, starts and steps of the same rank. Give one number per axis.",
           x.shape());
   std::int64_t offset = 0;
-  Tensor result = zeros(shape, x.dtype());
+  Tensor result = zeros(shape, x.dtype(), x.device());
   Shape strides = result.strides();
   for (int axis = 0; axis < x.rank(); ++axis) {
     const std::int64_t last = start[axis] + (x.shape()[axis] - 1) * step[axis];
@@ -254,11 +254,8 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
     strides[axis] *= step[axis];
   }
   Tensor target = Tensor::window(result, x.shape(), strides, offset);
-  dispatch("embed", x.device(), [&] {
-    visit_dtype(x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      kernels::cpu::copy<T, T>(x.view<T>(), fresh_view<T>(target));
-    });
+  visit_dtype(x.dtype(), [&]<class T>(TypeTag<T>) {
+    launch<kernels::Copy<T, T>>("embed", x.device(), kernels::cpu::copy<T, T>, x.view<T>(), fresh_view<T>(target));
   });
   return record<EmbedNode>(std::move(result), {&x}, start, step);
 }

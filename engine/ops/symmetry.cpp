@@ -5,6 +5,7 @@
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/linear_map.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/ops/transfer.hpp"
 #include "kernels/orbit_mean/orbit_mean.hpp"
 #include "kernels/reynolds/reynolds.hpp"
 #include "kernels/rotate/rotate.hpp"
@@ -29,21 +30,21 @@ struct OneElement {
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    gather(action.group().inverse(element), x, y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    gather(device, action.group().inverse(element), x, y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    gather(element, y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    gather(device, element, y, x);
   }
 
  private:
   template <class T>
-  void gather(int row, const T* x, T* y) const {
+  void gather(DeviceKind device, int row, const T* x, T* y) const {
     const std::int32_t selected = row;
     kernels::OrbitProblem problem = orbit_problem(action, in_shape);
     problem.terms = 1, problem.selected = &selected, problem.divisor = 1;
-    kernels::cpu::orbit_expand<T>(problem, x, y);
+    launch<kernels::OrbitExpand<T>>(name, device, kernels::cpu::orbit_expand<T>, problem, x, y);
   }
 };
 
@@ -54,12 +55,12 @@ struct OrbitAverage {
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    kernels::cpu::orbit_mean<T>(orbit_problem(action, in_shape), x, y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    launch<kernels::OrbitMean<T>>(name, device, kernels::cpu::orbit_mean<T>, orbit_problem(action, in_shape), x, y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    forward(y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    forward(device, y, x);
   }
 };
 
@@ -78,12 +79,13 @@ struct Reynolds {
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* w, T* projection) const {
-    kernels::cpu::reynolds_project<T>(reynolds_problem(out, in), w, projection);
+  void forward(DeviceKind device, const T* w, T* projection) const {
+    launch<kernels::ReynoldsProject<T>>(name, device, kernels::cpu::reynolds_project<T>, reynolds_problem(out, in), w,
+                                        projection);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    forward(y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    forward(device, y, x);
   }
 };
 
@@ -101,16 +103,16 @@ struct PenaltyNode final : Node {
 
 struct Rotation {
   static constexpr std::string_view name = "rotate_bilinear", adjoint_name = "rotate_bilinear_adjoint";
-  Tensor angles;  // float64, dense
+  Tensor angles;  // float64, dense, in host memory whatever the device: launches read them there
   Shape in_shape, out_shape;
 
   template <class T>
-  void forward(const T* x, T* y) const {
-    kernels::cpu::rotate_forward<T>(problem(), x, y);
+  void forward(DeviceKind device, const T* x, T* y) const {
+    launch<kernels::RotateForward<T>>(name, device, kernels::cpu::rotate_forward<T>, problem(), x, y);
   }
   template <class T>
-  void adjoint(const T* y, T* x) const {
-    kernels::cpu::rotate_adjoint<T>(problem(), y, x);
+  void adjoint(DeviceKind device, const T* y, T* x) const {
+    launch<kernels::RotateAdjoint<T>>(adjoint_name, device, kernels::cpu::rotate_adjoint<T>, problem(), y, x);
   }
 
  private:
@@ -119,7 +121,7 @@ struct Rotation {
             .channels = in_shape[1],
             .height = in_shape[2],
             .width = in_shape[3],
-            .angles = angles.data<double>()};
+            .angles = angles.host_data<double>()};
   }
 };
 
@@ -170,7 +172,8 @@ Tensor act_on_regular(const Tensor& x, const groups::LatticeGroup& group, int el
   std::vector<std::int64_t> source;
   const int inverse = group.group.inverse(element);
   for (int t = 0; t < group.order(); ++t) source.push_back(group.group.product(inverse, t));
-  return act_on_image(index_select(x, -3, from_vector(source)), group, element);
+  return act_on_image(index_select(x, -3, to_device(from_vector(source, {group.order()}, DeviceKind::cpu), x.device())),
+                      group, element);
 }
 
 Tensor orbit_mean(const Tensor& x, const groups::Action& action) {
@@ -186,17 +189,16 @@ Tensor reynolds_projection(const Tensor& w, const groups::Action& out, const gro
 Tensor equivariance_penalty(const Tensor& w, const groups::Action& out, const groups::Action& in) {
   constexpr std::string_view op = "equivariance_penalty";
   require_weights(op, w, out, in);
-  double value = 0;
+  Tensor value = Tensor::empty({}, DType::float64, w.device());
   Tensor gradient =
       GradMode::is_recording() && w.requires_grad() ? Tensor::empty(w.shape(), w.dtype(), w.device()) : Tensor();
-  dispatch(op, w.device(), [&] {
-    visit_floating(op, w.dtype(), [&]<class T>(TypeTag<T>) {
-      const NoGrad no_grad;
-      kernels::cpu::reynolds_penalty<T>(reynolds_problem(out, in), contiguous(w).data<T>(), 1.0, &value,
-                                        gradient.defined() ? fresh_data<T>(gradient) : nullptr);
-    });
+  visit_floating(op, w.dtype(), [&]<class T>(TypeTag<T>) {
+    const NoGrad no_grad;
+    T* const slope = gradient.defined() ? fresh_data<T>(gradient) : nullptr;
+    launch<kernels::ReynoldsPenalty<T>>(op, w.device(), kernels::cpu::reynolds_penalty<T>, reynolds_problem(out, in),
+                                        contiguous(w).data<T>(), 1.0, fresh_data<double>(value), slope);
   });
-  return record<PenaltyNode>(full({}, value, w.dtype()), {&w, &gradient}, out, in);
+  return record<PenaltyNode>(cast(value, w.dtype()), {&w, &gradient}, out, in);
 }
 
 Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
@@ -205,9 +207,7 @@ Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
   require(angles.defined() && angles.shape() == Shape{x.size(0)}, op,
           "the angles must be [{}], one per image, got {}. Give one for each.", x.size(0),
           angles.defined() ? angles.shape().to_string() : "an undefined tensor");
-  require(angles.device() == x.device(), op, "x is on {}, the angles on {}. Move them to one device.", name(x.device()),
-          name(angles.device()));
-  return linear::apply(Rotation{contiguous(cast(angles.detach(), DType::float64)), x.shape(), x.shape()}, x);
+  return linear::apply(Rotation{on_host(cast(angles.detach(), DType::float64)), x.shape(), x.shape()}, x);
 }
 
 }  // namespace orbitgrad

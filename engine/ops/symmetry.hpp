@@ -24,7 +24,8 @@ Tensor reynolds_projection(const Tensor& w, const groups::Action& out, const gro
 Tensor equivariance_penalty(const Tensor& w, const groups::Action& out, const groups::Action& in);
 
 /// Bilinear rotation of images [N, C, H, W] about their centre by angles [N] (radians, counter-clockwise on the
-/// screen), zeros outside. Differentiable in x; the angles are constants.
+/// screen), zeros outside. Differentiable in x; the angles are constants, best kept on the cpu: launches read them
+/// there.
 Tensor rotate_bilinear(const Tensor& x, const Tensor& angles);
 
 }  // namespace orbitgrad

@@ -1,6 +1,8 @@
 // Lifting and group convolution: values against the formula, equivariance for every element, derivatives, errors.
 #include "engine/ops/group_convolution.hpp"
 
+#include <fmt/ranges.h>
+
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/convolution.hpp"
 #include "engine/ops/symmetry.hpp"
@@ -50,7 +52,9 @@ TensorFunction convolution(const LatticeGroup& group, bool lifting, const GroupC
   };
 }
 
+/// Two groups are enough for the kernels of another device: they get the group as a table.
 std::vector<LatticeGroup> all_groups() {
+  if (default_device() != DeviceKind::cpu) return {lattice_group("p4"), lattice_group("pm")};
   std::vector<LatticeGroup> result;
   for (const std::string& name : groups::lattice_group_names()) result.push_back(lattice_group(name));
   return result;
@@ -78,11 +82,15 @@ Tensor filter_bank(const Tensor& w, const LatticeGroup& group, bool lifting) {
   return from_vector(bank, {w.size(0) * order, fields * inner, k, k});
 }
 
+std::vector<std::string> implementations() { return group_conv2d_implementations(default_device()); }
+
 TEST(GroupConvolution, EqualsAPlainConvolutionWithTheExpandedFilter) {
+  std::vector<std::string> forced_or_not = implementations();
+  forced_or_not.emplace_back();
   for (const LatticeGroup& group : all_groups())
     for (const bool lifting : {true, false})
       for (const Setting& setting : settings())
-        for (const std::string implementation : {"", "expanded", "orbit_gather"}) {
+        for (const std::string& implementation : forced_or_not) {
           GroupConv2dOptions options = setting.options;
           options.implementation = implementation;
           options.allow_broken_symmetry = true;
@@ -102,7 +110,7 @@ TEST(GroupConvolution, IsEquivariantForEveryElement) {
   for (const LatticeGroup& group : all_groups())
     for (const bool lifting : {true, false})
       for (const Setting& setting : settings())
-        for (const std::string implementation : {"expanded", "orbit_gather"}) {
+        for (const std::string& implementation : implementations()) {
           GroupConv2dOptions options = setting.options;
           options.implementation = implementation;
           SCOPED_TRACE(setting.text(group, lifting) + implementation);
@@ -131,7 +139,7 @@ TEST(GroupConvolution, DerivativesOfEveryOrder) {
 }
 
 TEST(GroupConvolution, DerivativesOfForcedImplementations) {
-  for (const std::string implementation : {"expanded", "orbit_gather"})
+  for (const std::string& implementation : implementations())
     for (const bool lifting : {true, false}) {
       Setting setting = settings()[0];
       setting.options.implementation = implementation;
@@ -147,7 +155,7 @@ TEST(GroupConvolution, TheGroupMayDieBeforeTheBackward) {
   Tensor y;
   {
     const LatticeGroup group = lattice_group("p4");
-    std::string name = "expanded";
+    std::string name = "orbit_gather";
     GroupConv2dOptions options = setting.options;
     options.implementation = name;
     in = setting.inputs(group, false);
@@ -205,7 +213,8 @@ TEST(GroupConvolution, Errors) {
   EXPECT_ERROR(group_conv2d(x, ones({4, 3, 8, 5, 5}), {}, p4m, {.dilation = std::int64_t{1} << 62}),
                "stride, padding and dilation are at most");
   EXPECT_ERROR(group_conv2d(x, w, {}, p4m, {.implementation = "fastest"}),
-               "there is no implementation 'fastest'. Choose one of expanded, orbit_gather");
+               fmt::format("there is no implementation 'fastest'. Choose one of {}, or leave it empty",
+                           fmt::join(implementations(), ", ")));
   const LatticeGroup shear = groups::lattice_group_from_matrices("p3", {{1, 0, 0, 1}, {0, -1, 1, -1}, {-1, 1, -1, 0}});
   EXPECT_ERROR(lift_conv2d(images, ones({4, 3, 3, 3}), {}, shear), "no symmetry of a square kernel");
 }

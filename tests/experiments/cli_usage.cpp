@@ -1,4 +1,5 @@
 // How the program answers: wrong words get the nearest right one and exit code 2, failures one line and exit code 1.
+#include "engine/device.hpp"
 #include "tests/experiments/program_support.hpp"
 
 namespace orbitgrad::experiments {
@@ -66,7 +67,9 @@ TEST(CliUsage, HelpVersionListAndDevices) {
   EXPECT_TRUE(run_program({"--version"}).out.starts_with("orbitgrad "));
   const auto list = run_program({"list"}).out;
   for (const char* part : {"rotmnist", "z2cnn", "p4cnn_rp", "p4mcnn", "glyphs", "mnist"}) expect_contains(list, part);
-  expect_contains(run_program({"devices"}).out, "cpu   available");
+  const auto devices = run_program({"devices"}).out;
+  expect_contains(devices, "cpu   available");
+  expect_contains(devices, "sim   available     CUDA kernels run and checked on the CPU");
 }
 
 TEST(CliUsage, FailuresHaveExitCodeOne) {
@@ -84,7 +87,9 @@ TEST(CliUsage, FailuresHaveExitCodeOne) {
   expect_failure({"equivariance", folder.path()}, "has no config.json");
   expect_failure({"equivariance", folder.path(), "--data", none}, "has no config.json");
   expect_failure(tiny_run(folder.path(), {"--data", none}), "MNIST");
-  expect_failure(tiny_run(folder.path(), {"--device", "cuda"}), "cuda cannot be used");
+  for (const DeviceStatus& status : device_statuses())
+    if (!status.available)
+      expect_failure(tiny_run(folder.path(), {"--device", std::string(name(status.device))}), "cuda cannot be used: ");
   write_file_atomically(none, "a file is in the way");
   expect_failure(tiny_run(none), "cannot make this folder");
 }

@@ -35,10 +35,12 @@ TEST_P(EveryGroup, OrbitGatherLayersAgreeInEveryBit) {
   }
 }
 
-TEST_P(EveryGroup, ExpandedLayersAgreeUpToRounding) {
-  GroupConv2d group(group_, 3, 2, 3, key, {.implementation = "expanded"});
-  const auto report = check_equivariance(group, normal({2, 3, group_.order(), 9, 9}, key), group_);
-  EXPECT_LT(report.max_relative_error(), 1e-5);
+TEST_P(EveryGroup, LayersOfEveryImplementationAgreeUpToRounding) {
+  for (const std::string& implementation : group_conv2d_implementations(default_device())) {
+    GroupConv2d group(group_, 3, 2, 3, key, {.implementation = implementation});
+    const auto report = check_equivariance(group, normal({2, 3, group_.order(), 9, 9}, key), group_);
+    EXPECT_LT(report.max_relative_error(), 1e-5) << implementation;
+  }
 }
 
 TEST_P(EveryGroup, PlainConvolutionIsCaught) {

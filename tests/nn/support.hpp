@@ -15,6 +15,7 @@
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/transfer.hpp"
 #include "engine/random.hpp"
 #include "nn/module.hpp"
 
@@ -35,10 +36,10 @@ void expect_error(Function&& call, std::initializer_list<std::string_view> words
 
 inline bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return false;
-  const Tensor x = contiguous(a.detach()), y = contiguous(b.detach());
+  const Tensor x = on_host(a.detach()), y = on_host(b.detach());
   return visit_dtype(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return std::memcmp(x.data<T>(), y.data<T>(), static_cast<std::size_t>(x.numel()) * sizeof(T)) == 0;
+    return std::memcmp(x.host_data<T>(), y.host_data<T>(), static_cast<std::size_t>(x.numel()) * sizeof(T)) == 0;
   });
 }
 
