@@ -70,9 +70,10 @@ void expect_near(const std::vector<T>& actual, const std::vector<T>& expected, d
   }
 }
 
+/// The version comes by value: loading the traced build moves the registry.
 /// run(implementation): uploads, launches, and returns what the version computed (all outputs one after another).
 template <class Kernel, class Run>
-auto run_checked(const Implementation<Kernel>& version, const typename Kernel::Problem& problem, Run&& run) {
+auto run_checked(const Implementation<Kernel> version, const typename Kernel::Problem& problem, Run&& run) {
   const std::string what = std::string(Kernel::name) + "/" + std::string(version.name);
   const auto result = run(version);
   if (version.device == DeviceKind::cuda) {
