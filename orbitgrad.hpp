@@ -19,6 +19,7 @@
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/symmetry.hpp"
+#include "engine/ops/transfer.hpp"
 #include "engine/random.hpp"
 #include "engine/update.hpp"
 #include "groups/cyclic.hpp"

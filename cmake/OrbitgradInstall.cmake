@@ -5,6 +5,7 @@ set(header_folder "${CMAKE_INSTALL_INCLUDEDIR}/orbitgrad")
 
 install(TARGETS orbitgrad EXPORT orbitgradTargets)
 install(TARGETS orbitgrad_program)
+install(TARGETS orbitgrad_traced DESTINATION "${CMAKE_INSTALL_LIBDIR}")  # found beside the library
 install(EXPORT orbitgradTargets NAMESPACE orbitgrad:: DESTINATION "${package_folder}")
 configure_package_config_file(cmake/orbitgradConfig.cmake.in orbitgradConfig.cmake INSTALL_DESTINATION "${package_folder}")
 write_basic_package_version_file(orbitgradConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -21,30 +21,14 @@ std::string processor_name() {
   return "processor";
 }
 
-/// Null for a device that this build or machine lacks; why says what a driver reported about it.
-kernels::DeviceMemory* memory_of(DeviceKind device, std::string& why) {
+DeviceStatus status_of(DeviceKind device) {
+  if (device == DeviceKind::cpu)
+    return {device, true, fmt::format("{}, {} threads", processor_name(), kernels::thread_count())};
   try {
-    return kernels::device_memory(device);
-  } catch (const kernels::LaunchError& error) {
-    why = error.what();
-    return nullptr;
+    return {device, kernels::device_memory(device) != nullptr, kernels::device_description(device)};
+  } catch (const kernels::LaunchError& error) {  // there, but it cannot even reserve memory
+    return {device, false, error.what()};
   }
-}
-
-DeviceStatus cuda_status() {
-#if defined(ORBITGRAD_HAVE_CUDA)
-  std::string why = "no GPU was found";
-#else
-  std::string why = "this build has no CUDA (it needs nvcc and the option ORBITGRAD_CUDA)";
-#endif
-  const bool is_usable = memory_of(DeviceKind::cuda, why) != nullptr;
-  return {DeviceKind::cuda, is_usable, is_usable ? "CUDA kernels on a GPU" : why};
-}
-
-DeviceStatus sim_status() {
-  std::string why = "this build has no simulator";
-  const bool is_usable = memory_of(DeviceKind::sim, why) != nullptr;
-  return {DeviceKind::sim, is_usable, is_usable ? "CUDA kernels run and checked on the CPU" : why};
 }
 
 thread_local DeviceKind made_on = DeviceKind::cpu;
@@ -73,16 +57,12 @@ ScopedDefaultDevice::ScopedDefaultDevice(DeviceKind device) : before_(made_on) {
 ScopedDefaultDevice::~ScopedDefaultDevice() { made_on = before_; }
 
 std::vector<DeviceStatus> device_statuses() {
-  return {
-      {DeviceKind::cpu, true, fmt::format("{}, {} threads", processor_name(), kernels::thread_count())},
-      cuda_status(),
-      sim_status(),
-  };
+  return {status_of(DeviceKind::cpu), status_of(DeviceKind::cuda), status_of(DeviceKind::sim)};
 }
 
 void require_available(std::string_view op, DeviceKind device) {
   if (device == DeviceKind::cpu) return;
-  const DeviceStatus status = device == DeviceKind::cuda ? cuda_status() : sim_status();
+  const DeviceStatus status = status_of(device);
   require(status.available, op, "{} cannot be used: {}. Use the device cpu.", name(device), status.description);
 }
 
