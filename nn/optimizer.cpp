@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
@@ -47,9 +48,13 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
   ++steps_;
   for (Entry& entry : entries_)
     for (Tensor& slot : entry.slots) move(slot, entry.parameter.tensor.device());
-  for (std::size_t i = 0; i < gradients.size(); ++i)
-    update(entries_[i].parameter.tensor, contiguous(gradients[i]), entries_[i].slots, learning_rate, gradient_scale,
-           steps_);
+  std::map<std::pair<DeviceKind, DType>, std::vector<Update>> by_kind;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    Tensor& parameter = entries_[i].parameter.tensor;
+    by_kind[{parameter.device(), parameter.dtype()}].push_back(
+        {parameter, contiguous(gradients[i]), entries_[i].slots});
+  }
+  for (const auto& [kind, updates] : by_kind) update(updates, learning_rate, gradient_scale, steps_);
 }
 
 void Optimizer::clear_gradients() {
@@ -102,18 +107,20 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
   require(!options.nesterov || options.momentum > 0, "Sgd", "Nesterov needs a momentum. Set one, 0.9 for example.");
 }
 
-void Sgd::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
-                 double gradient_scale, std::int64_t) {
-  const kernels::SgdProblem problem{.count = parameter.numel(),
-                                    .learning_rate = learning_rate,
+void Sgd::update(const std::vector<Update>& updates, double learning_rate, double gradient_scale, std::int64_t) {
+  const kernels::SgdProblem problem{.learning_rate = learning_rate,
                                     .momentum = options_.momentum,
                                     .weight_decay = options_.weight_decay,
                                     .nesterov = options_.nesterov,
                                     .gradient_scale = gradient_scale};
-  visit_floating("Sgd", parameter.dtype(), [&]<class T>(TypeTag<T>) {
-    T* velocity = slots.empty() ? nullptr : begin_update<T>(slots[0]);
-    launch<kernels::SgdStep<T>>("Sgd", parameter.device(), kernels::cpu::sgd_step<T>, problem,
-                                begin_update<T>(parameter), gradient.data<T>(), velocity);
+  const Tensor& first = updates.front().parameter;
+  visit_floating("Sgd", first.dtype(), [&]<class T>(TypeTag<T>) {
+    std::vector<kernels::SgdParameter<T>> parameters;
+    for (const auto& [parameter, gradient, slots] : updates)
+      parameters.push_back({begin_update<T>(parameter), gradient.template data<T>(),
+                            slots.empty() ? nullptr : begin_update<T>(slots[0]), parameter.numel()});
+    launch<kernels::SgdMany<T>>("Sgd", first.device(), kernels::cpu::sgd_many<T>, problem,
+                                std::span<const kernels::SgdParameter<T>>(parameters));
   });
 }
 
@@ -123,10 +130,9 @@ Adam::Adam(std::vector<NamedTensor> parameters, const AdamOptions& options)
           "beta1 is {} and beta2 {}. Take both in [0, 1).", options.beta1, options.beta2);
 }
 
-void Adam::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
-                  double gradient_scale, std::int64_t number) {
-  const kernels::AdamProblem problem{.count = parameter.numel(),
-                                     .learning_rate = learning_rate,
+void Adam::update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
+                  std::int64_t number) {
+  const kernels::AdamProblem problem{.learning_rate = learning_rate,
                                      .beta1 = options_.beta1,
                                      .beta2 = options_.beta2,
                                      .epsilon = options_.epsilon,
@@ -134,10 +140,14 @@ void Adam::update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>
                                      .decoupled = options_.decoupled,
                                      .gradient_scale = gradient_scale,
                                      .step = number};
-  visit_floating("Adam", parameter.dtype(), [&]<class T>(TypeTag<T>) {
-    launch<kernels::AdamStep<T>>("Adam", parameter.device(), kernels::cpu::adam_step<T>, problem,
-                                 begin_update<T>(parameter), gradient.data<T>(), begin_update<T>(slots[0]),
-                                 begin_update<T>(slots[1]));
+  const Tensor& first = updates.front().parameter;
+  visit_floating("Adam", first.dtype(), [&]<class T>(TypeTag<T>) {
+    std::vector<kernels::AdamParameter<T>> parameters;
+    for (const auto& [parameter, gradient, slots] : updates)
+      parameters.push_back({begin_update<T>(parameter), gradient.template data<T>(), begin_update<T>(slots[0]),
+                            begin_update<T>(slots[1]), parameter.numel()});
+    launch<kernels::AdamMany<T>>("Adam", first.device(), kernels::cpu::adam_many<T>, problem,
+                                 std::span<const kernels::AdamParameter<T>>(parameters));
   });
 }
 

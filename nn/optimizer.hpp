@@ -1,6 +1,6 @@
 // Optimizers: SGD (momentum, Nesterov), Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019), each one fused
-// pass per parameter; formulas in kernels/optimizer/optimizer.hpp. The learning rate is an argument of the step, since
-// a schedule is a function of the step count.
+// pass over all parameters, on a GPU in one launch; formulas in kernels/optimizer/optimizer.hpp. The learning rate is
+// an argument of the step, since a schedule is a function of the step count.
 #pragma once
 
 #include <vector>
@@ -39,9 +39,15 @@ class Optimizer {
   /// One slot of zeros like the parameter per name. A slot follows its parameter to another device.
   Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names);
 
-  /// Updates one contiguous parameter [any shape]; number counts the steps from 1.
-  virtual void update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
-                      double gradient_scale, std::int64_t number) = 0;
+  /// One parameter to update, its contiguous gradient and its slots, all of one shape.
+  struct Update {
+    Tensor& parameter;
+    Tensor gradient;
+    std::vector<Tensor>& slots;
+  };
+  /// Updates parameters of one device and dtype; number counts the steps from 1.
+  virtual void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
+                      std::int64_t number) = 0;
 
  private:
   struct Entry {
@@ -64,8 +70,8 @@ class Sgd final : public Optimizer {
   explicit Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options = {});
 
  private:
-  void update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
-              double gradient_scale, std::int64_t number) override;
+  void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
+              std::int64_t number) override;
   SgdOptions options_;
 };
 
@@ -83,8 +89,8 @@ class Adam : public Optimizer {
   explicit Adam(std::vector<NamedTensor> parameters, const AdamOptions& options = {});
 
  private:
-  void update(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& slots, double learning_rate,
-              double gradient_scale, std::int64_t number) override;
+  void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
+              std::int64_t number) override;
   AdamOptions options_;
 };
 
