@@ -96,10 +96,11 @@ Tensor bernoulli(const Shape& shape, RandomKey key, double probability, DeviceKi
 Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound, DeviceKind device) {
   require(bound >= 1, "random_integers", "the bound must be at least 1, got {}. Use n for the numbers 0 to n - 1.",
           bound);
-  Tensor result = Tensor::empty(shape, DType::int64, DeviceKind::cpu);
-  kernels::cpu::random_integers({.count = result.numel(), .key = key.value}, bound,
-                                fresh_host_data<std::int64_t>(result));
-  return to_device(result, device);
+  Tensor result = Tensor::empty(shape, DType::int64, device);
+  launch<kernels::RandomIntegers>("random_integers", device, kernels::cpu::random_integers,
+                                  kernels::RandomProblem{.count = result.numel(), .key = key.value}, bound,
+                                  fresh_data<std::int64_t>(result));
+  return result;
 }
 
 Tensor random_permutation(std::int64_t count, RandomKey key, DeviceKind device) {
