@@ -59,6 +59,7 @@ struct Collective {
 struct Worker {
   FiberStackPool stacks;
   FiberContext scheduler = nullptr;
+  FiberStack scheduler_stack;
   std::vector<Thread> threads;
   std::vector<Collective> collectives;
   SharedMemory shared;
@@ -83,11 +84,20 @@ std::string block_position() {
   return fmt::format("kernel {}, block ({}, {}, {})", worker->grid->kernel, blockIdx.x, blockIdx.y, blockIdx.z);
 }
 
+/// Ends the running thread and its launch with that message. The thread is left where it is, so nothing that owns
+/// memory may be alive in its frames: the text is made and gone before.
+template <class... Arguments>
+[[noreturn]] void fail_at(const std::source_location& where, fmt::format_string<Arguments...> text,
+                          Arguments&&... arguments) {
+  note_failure(fmt::format(text, std::forward<Arguments>(arguments)...), place(where));
+  leave_kernel();
+}
+
 void suspend(State state, const std::source_location& where) {
   Thread& thread = *worker->running;
   thread.state = state;
   thread.waits_at = where;
-  switch_fiber(thread.context, worker->scheduler);
+  switch_fiber(thread.context, worker->scheduler, worker->scheduler_stack);
 }
 
 void perform(const AsyncCopy& copy) {
@@ -130,6 +140,7 @@ std::string deadlock_message() {
 }
 
 [[noreturn]] void run_thread() {
+  worker->scheduler_stack = arrive_in_fiber();
   worker->grid->call.run(worker->grid->call.arguments);
   Thread& thread = *worker->running;
   if (thread.uncommitted > 0 || !thread.copies.empty()) {
@@ -151,7 +162,7 @@ void resume(Thread& thread) {
   thread.state = State::ready;
   if (worker->grid->trace != nullptr)
     worker->grid->trace->enter_thread(thread.linear, thread.stack.bottom, thread.stack.top);
-  switch_fiber(worker->scheduler, thread.context);
+  switch_fiber(worker->scheduler, thread.context, thread.stack);
   if (worker->grid->trace != nullptr) worker->grid->trace->leave_thread();
   if (thread.state == State::finished) {
     worker->stacks.give_back(thread.stack);
@@ -229,8 +240,8 @@ void block_barrier(std::source_location where) {
   if (own.at_barrier == 0)
     own.barrier_place = where;
   else if (own.barrier_place.line() != where.line() || own.barrier_place.column() != where.column())
-    fail_in_kernel(
-        fmt::format("threads of one block wait at different barriers, others at {}", place(own.barrier_place)), where);
+    fail_at(where, "threads of one block wait at different barriers, others at {}:{}",
+            short_path(own.barrier_place.file_name()), own.barrier_place.line());
   if (++own.at_barrier < own.threads.size()) {
     suspend(State::at_barrier, where);
     return;
@@ -249,18 +260,16 @@ void warp_collective(unsigned mask, void* mine, void (*all)(void* const* lanes, 
   Worker& own = *worker;
   const unsigned linear = own.running->linear, warp = linear / 32, lane = linear % 32;
   if ((mask >> lane & 1) == 0)
-    fail_in_kernel(fmt::format("{}: the mask {:#010x} does not name the calling lane {}", operation, mask, lane),
-                   where);
+    fail_at(where, "{}: the mask {:#010x} does not name the calling lane {}", operation, mask, lane);
   if ((mask & ~existing_lanes(warp)) != 0)
-    fail_in_kernel(fmt::format("{}: the mask {:#010x} names lanes the block does not have", operation, mask), where);
+    fail_at(where, "{}: the mask {:#010x} names lanes the block does not have", operation, mask);
   auto found = std::find_if(own.collectives.begin(), own.collectives.end(),
                             [&](const Collective& c) { return c.warp == warp && (c.mask & mask) != 0; });
   if (found == own.collectives.end()) {
     found = own.collectives.insert(found, Collective{warp, mask, 0, operation, where, {}});
   } else if (found->mask != mask || found->operation != operation || found->where.line() != where.line()) {
-    fail_in_kernel(fmt::format("{} with mask {:#010x} meets {} with mask {:#010x} at {}", operation, mask,
-                               found->operation, found->mask, place(found->where)),
-                   where);
+    fail_at(where, "{} with mask {:#010x} meets {} with mask {:#010x} at {}:{}", operation, mask, found->operation,
+            found->mask, short_path(found->where.file_name()), found->where.line());
   }
   found->arrived |= 1U << lane;
   found->lanes[lane] = mine;
@@ -286,8 +295,9 @@ void* shared_variable(const void* key, std::size_t bytes, std::size_t alignment,
   try {
     return worker->shared.variable(key, bytes, alignment, name);
   } catch (const LaunchError& error) {  // it may not leave the fiber
-    fail_in_kernel(error.what(), std::source_location::current());
+    note_failure(error.what(), "its declaration");
   }
+  leave_kernel();
 }
 
 void* dynamic_shared_memory() { return worker->shared.dynamic(); }
@@ -295,9 +305,8 @@ void* dynamic_shared_memory() { return worker->shared.dynamic(); }
 void copy_async(void* shared, const void* global, std::size_t bytes, bool valid, std::source_location where) {
   const AsyncCopy copy{shared, global, bytes, valid, where};
   if (reinterpret_cast<std::uintptr_t>(shared) % bytes != 0 || reinterpret_cast<std::uintptr_t>(global) % bytes != 0)
-    fail_in_kernel(fmt::format("copy_async of {} bytes between addresses that are not multiples of it", bytes), where);
-  if (!worker->shared.contains(shared, bytes))
-    fail_in_kernel("copy_async must write inside the block's shared memory", where);
+    fail_at(where, "copy_async of {} bytes between addresses that are not multiples of it", bytes);
+  if (!worker->shared.contains(shared, bytes)) fail_at(where, "copy_async must write inside the block's shared memory");
   Trace* trace = worker->grid->trace;
   if (trace != nullptr) {
     if (valid) trace->access(where, __builtin_return_address(0), global, bytes, Trace::Access::read);
@@ -331,8 +340,7 @@ void copy_async_wait(int groups_left) {
 
 void check_vector_access(const void* address, std::size_t bytes, std::source_location where) {
   if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0)
-    fail_in_kernel(fmt::format("an access of {} bytes at {}, which is not a multiple of {}", bytes, address, bytes),
-                   where);
+    fail_at(where, "an access of {} bytes at {}, which is not a multiple of {}", bytes, address, bytes);
 }
 
 void traced_load(void* value, const void* address, std::size_t bytes, std::source_location where) {
@@ -349,8 +357,7 @@ void traced_store(void* address, const void* value, std::size_t bytes, std::sour
 
 void note_atomic(const void* address, std::size_t bytes, std::source_location where) {
   if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0)
-    fail_in_kernel(fmt::format("an atomic of {} bytes at {}, which is not a multiple of {}", bytes, address, bytes),
-                   where);
+    fail_at(where, "an atomic of {} bytes at {}, which is not a multiple of {}", bytes, address, bytes);
   if (Trace* trace = worker->grid->trace)
     trace->access(where, __builtin_return_address(0), address, bytes, Trace::Access::atomic);
 }
@@ -359,10 +366,11 @@ void note_mma() {
   if (Trace* trace = worker->grid->trace) trace->mma();
 }
 
-void fail_in_kernel(std::string_view what, std::source_location where) { fail_in_kernel(what, place(where)); }
-
-void fail_in_kernel(std::string_view what, const std::string& at) {
+void note_failure(std::string_view what, std::string_view at) {
   worker->grid->fail(fmt::format("{}, {}, {}: {}", block_position(), position(*worker->running), at, what));
+}
+
+void leave_kernel() {
   for (;;) suspend(State::failed, {});
 }
 

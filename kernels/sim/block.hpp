@@ -52,8 +52,9 @@ void note_atomic(const void* address, std::size_t bytes, std::source_location wh
 /// A tensor-core instruction, for a trace.
 void note_mma();
 
-/// Ends the running thread and its launch with that message.
-[[noreturn]] void fail_in_kernel(std::string_view what, std::source_location where);
-[[noreturn]] void fail_in_kernel(std::string_view what, const std::string& place);
+/// Notes what ends the launch, with the running thread and a place in the source.
+void note_failure(std::string_view what, std::string_view place);
+/// Leaves the running thread for good, its frames as they are: nothing that owns memory may be alive in them.
+[[noreturn]] void leave_kernel();
 
 }  // namespace orbitgrad::kernels::sim

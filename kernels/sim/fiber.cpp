@@ -10,6 +10,7 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
 #endif
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #include <ucontext.h>
@@ -140,7 +141,9 @@ FiberContext make_fiber(FiberStack stack, void (*entry)()) {
   return words;
 }
 
-void switch_fiber(FiberContext& from, FiberContext to) { orbitgrad_switch_fiber(&from, to); }
+namespace {
+void switch_context(FiberContext& from, FiberContext to) { orbitgrad_switch_fiber(&from, to); }
+}  // namespace
 
 #else
 
@@ -163,11 +166,38 @@ FiberContext make_fiber(FiberStack stack, void (*entry)()) {
   return portable;
 }
 
-void switch_fiber(FiberContext& from, FiberContext to) {
+namespace {
+void switch_context(FiberContext& from, FiberContext to) {
   PortableContext here;
   from = &here;
   swapcontext(&here.context, &static_cast<PortableContext*>(to)->context);
 }
+}  // namespace
+
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+
+void switch_fiber(FiberContext& from, FiberContext to, FiberStack to_stack) {
+  void* own_frames = nullptr;
+  __sanitizer_start_switch_fiber(&own_frames, to_stack.bottom,
+                                 static_cast<std::size_t>(to_stack.top - to_stack.bottom));
+  switch_context(from, to);
+  __sanitizer_finish_switch_fiber(own_frames, nullptr, nullptr);
+}
+
+FiberStack arrive_in_fiber() {
+  const void* bottom = nullptr;
+  std::size_t bytes = 0;
+  __sanitizer_finish_switch_fiber(nullptr, &bottom, &bytes);
+  auto* first = const_cast<std::byte*>(static_cast<const std::byte*>(bottom));
+  return {first, first + bytes};
+}
+
+#else
+
+void switch_fiber(FiberContext& from, FiberContext to, FiberStack) { switch_context(from, to); }
+FiberStack arrive_in_fiber() { return {}; }
 
 #endif
 

@@ -37,7 +37,10 @@ class FiberStackPool {
 /// A context that calls entry() on the stack when switched to. entry must never return.
 FiberContext make_fiber(FiberStack stack, void (*entry)());
 
-/// Saves this context in `from` and goes on at `to`.
-void switch_fiber(FiberContext& from, FiberContext to);
+/// Saves this context in `from` and goes on at `to`, on the stack [bottom, top): the address sanitizer is told.
+void switch_fiber(FiberContext& from, FiberContext to, FiberStack to_stack);
+
+/// The first thing a fiber does: the stack it was switched to from.
+FiberStack arrive_in_fiber();
 
 }  // namespace orbitgrad::kernels::sim

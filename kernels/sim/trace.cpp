@@ -118,10 +118,17 @@ struct Trace::State {
                                    thread_name(now.thread), origin.place(), what));
   }
 
-  [[noreturn]] void fail(std::string_view kind, const Origin& origin, const std::string& what) {
+  /// A finding that ends the launch. No text may be alive in a frame that is left (see leave_kernel).
+  template <class... Arguments>
+  [[noreturn]] void fail(std::string_view kind, const Origin& origin, fmt::format_string<Arguments...> text,
+                         Arguments&&... arguments) {
+    note(kind, origin, fmt::format(text, std::forward<Arguments>(arguments)...));
+    leave_kernel();
+  }
+  void note(std::string_view kind, const Origin& origin, const std::string& what) {
     if (is_new(kind, origin)) find(kind, origin, what);
     recording_lane = nullptr;
-    fail_in_kernel(fmt::format("{}: {}", kind, what), origin.place());
+    note_failure(fmt::format("{}: {}", kind, what), origin.place());
   }
 
   const Allocation* allocation_at(std::size_t offset, std::size_t bytes) {
@@ -173,6 +180,7 @@ void Trace::State::access(const Origin& origin, const void* address, std::size_t
   if (address >= stack_bottom && address < stack_top) return;  // the thread's own variables
   const SimMemory& memory = SimMemory::instance();
   const bool is_write = kind == Access::write || kind == Access::late_write;
+  const std::string_view verb = is_write ? "writes" : "reads";
   const auto number = reinterpret_cast<std::uintptr_t>(address);
   const bool is_global = memory.owns(address), is_shared = !is_global && shared_memory->owns(address);
   if (!is_global && !is_shared) {
@@ -183,24 +191,19 @@ void Trace::State::access(const Origin& origin, const void* address, std::size_t
                           lies_in(address, &blockDim, sizeof blockDim) || lies_in(address, &gridDim, sizeof gridDim) ||
                           is_constant(address);
     if (may_read && kind == Access::read) return;
-    fail("out of bounds", origin,
-         fmt::format("{} {} bytes at {}, which is no memory of the device", is_write ? "writes" : "reads", bytes,
-                     address));
+    fail("out of bounds", origin, "{} {} bytes at {}, which is no memory of the device", verb, bytes, address);
   }
   if (number % bytes != 0 && std::has_single_bit(bytes))
-    fail("misaligned", origin, fmt::format("an access of {} bytes at an address that is not a multiple of it", bytes));
+    fail("misaligned", origin, "an access of {} bytes at an address that is not a multiple of it", bytes);
   if (is_shared) {
     if (!shared_memory->contains(address, bytes))
-      fail("out of bounds", origin,
-           fmt::format("{} {} bytes of shared memory outside every variable", is_write ? "writes" : "reads", bytes));
+      fail("out of bounds", origin, "{} {} bytes of shared memory outside every variable", verb, bytes);
     check_cells(origin, shared, shared_memory->offset(address), bytes, kind, block_generation, false, true);
   } else {
     const std::size_t offset = memory.offset(address);
     const Allocation* allocation = allocation_at(offset, bytes);
     if (allocation == nullptr)
-      fail("out of bounds", origin,
-           fmt::format("{} {} bytes of global memory outside every block that is allocated",
-                       is_write ? "writes" : "reads", bytes));
+      fail("out of bounds", origin, "{} {} bytes of global memory outside every block that is allocated", verb, bytes);
     check_cells(origin, global, offset, bytes, kind, static_cast<std::uint32_t>(allocation->block.number),
                 allocation->written, false);
     (is_write ? counts.bytes_written : counts.bytes_read) += bytes;
