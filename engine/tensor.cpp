@@ -15,9 +15,9 @@ namespace {
 
 void* allocate(DeviceKind device, std::int64_t bytes) {
   if (device == DeviceKind::cpu) return CachingAllocator::host().allocate(bytes);
-  kernels::DeviceMemory* memory = kernels::device_memory(device);
-  if (memory == nullptr) require_available("allocator", device);
   try {
+    kernels::DeviceMemory* memory = kernels::device_memory(device);
+    if (memory == nullptr) require_available("allocator", device);
     return memory->allocate(bytes);
   } catch (const kernels::LaunchError& error) {
     fail("allocator", "{} reports: {}. If this stays, compute on the cpu.", name(device), error.what());

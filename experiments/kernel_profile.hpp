@@ -27,7 +27,8 @@ struct KernelProfile {
   double ideal_bytes = 0;             // every array moved once
   kernels::sim::LaunchCounts counts;  // summed over the launches of the call
 
-  /// The longer of moving the ideal bytes and doing the arithmetic at the GPU's peaks: no kernel can be faster.
+  /// The longer of moving the ideal bytes and doing the arithmetic at the GPU's peaks: no kernel
+  /// without tensor cores can be faster.
   double roofline_microseconds(const GpuPeaks& gpu) const;
 };
 

@@ -1,5 +1,8 @@
 // orbitgrad bench --device sim [KERNEL]
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <set>
 

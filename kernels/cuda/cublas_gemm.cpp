@@ -1,8 +1,9 @@
-// Matrix products on a GPU by cuBLASLt: strict float32, or TF32 where the problem allows it. Compiled only with CUDA.
+// Matrix products on a GPU by cuBLASLt, in strict float32 or float64. Compiled only with CUDA.
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -64,12 +65,24 @@ cublasLtHandle_t library() {
   return handle;
 }
 
-/// Everything cuBLASLt's heuristic looks at; asking it costs more than a small product.
-using Key = std::tuple<cudaDataType, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                       bool, bool, bool, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+/// The largest power of two up to 256 that the address is a multiple of: a tensor may be a window with an offset.
+std::uint32_t alignment_of(const void* address) {
+  const auto number = reinterpret_cast<std::uintptr_t>(address);
+  return static_cast<std::uint32_t>(std::min<std::uintptr_t>(256, number & (~number + 1)));
+}
 
-std::map<Key, cublasLtMatmulAlgo_t>& known_algorithms() {
-  static std::map<Key, cublasLtMatmulAlgo_t> known;
+struct Algorithm {
+  cublasLtMatmulAlgo_t algorithm;
+  std::size_t workspace_bytes;
+};
+
+/// Everything cuBLASLt's heuristic looks at; asking it costs more than a small product.
+using Key = std::tuple<cudaDataType, std::uint32_t, std::uint32_t, std::uint32_t, std::int64_t, std::int64_t,
+                       std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool, bool, bool, std::int64_t,
+                       std::int64_t, std::int64_t, std::int64_t>;
+
+std::map<Key, Algorithm>& known_algorithms() {
+  static std::map<Key, Algorithm> known;
   return known;
 }
 
@@ -103,7 +116,11 @@ void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
 
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
+  const std::uint32_t align_a = alignment_of(a), align_b = alignment_of(b), align_c = alignment_of(c);
   const Key key{element_type<T>,
+                align_a,
+                align_b,
+                align_c,
                 p.m,
                 p.n,
                 p.k,
@@ -124,19 +141,26 @@ void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
     check(cublasLtMatmulPreferenceSetAttribute(preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                                &workspace_bytes, sizeof workspace_bytes),
           "preference");
+    const auto aligned = [&](cublasLtMatmulPreferenceAttributes_t attribute, const std::uint32_t& bytes) {
+      check(cublasLtMatmulPreferenceSetAttribute(preference.handle, attribute, &bytes, sizeof bytes), "preference");
+    };
+    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, align_a);
+    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align_b);
+    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, align_c);
+    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, align_c);
     cublasLtMatmulHeuristicResult_t result{};
     int results = 0;
     check(cublasLtMatmulAlgoGetHeuristic(library(), description.handle, layout_a.handle, layout_b.handle,
                                          layout_c.handle, layout_c.handle, preference.handle, 1, &result, &results),
           "choice of an algorithm");
     if (results == 0) throw LaunchError("cuBLASLt has no algorithm for this product");
-    found = known_algorithms().emplace(key, result.algo).first;
+    found = known_algorithms().emplace(key, Algorithm{result.algo, result.workspaceSize}).first;
   }
-  const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(workspace_bytes));
+  const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(found->second.workspace_bytes));
   const T one = 1, into = p.accumulate ? T{1} : T{0};
   check(cublasLtMatmul(library(), description.handle, &one, a, layout_a.handle, b, layout_b.handle, &into, c,
-                       layout_c.handle, c, layout_c.handle, &found->second, workspace.as<void>(), workspace_bytes,
-                       current_stream()),
+                       layout_c.handle, c, layout_c.handle, &found->second.algorithm, workspace.as<void>(),
+                       found->second.workspace_bytes, current_stream()),
         "product");
 }
 

@@ -89,9 +89,13 @@ class CudaMemory final : public DeviceMemory {
   CudaMemory()
       : pool_({[](std::size_t bytes) -> void* {
                  void* segment = nullptr;
-                 if (cudaMalloc(&segment, bytes) == cudaSuccess) return segment;
-                 cudaGetLastError();  // out of memory is told by the pool
-                 return nullptr;
+                 const cudaError_t status = cudaMalloc(&segment, bytes);
+                 if (status == cudaErrorMemoryAllocation) {  // told by the pool
+                   cudaGetLastError();
+                   return nullptr;
+                 }
+                 check(status, "memory of the device");
+                 return segment;
                },
                [](void* segment) { cudaFree(segment); }}) {}
 

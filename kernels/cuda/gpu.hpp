@@ -32,9 +32,8 @@ inline namespace ORBITGRAD_BUILD {
 /// at the next synchronize().
 template <class... Parameters, class... Arguments>
 void launch(std::string_view name, void (*kernel)(Parameters...), const LaunchShape& shape, Arguments... arguments) {
-  constexpr std::size_t without_asking = 48 * 1024;
   cudaError_t status = cudaSuccess;
-  if (shape.shared_bytes > without_asking)
+  if (shape.shared_bytes > 0)  // more than 48 KiB, static ones included, has to be asked for
     status = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                                   static_cast<int>(shape.shared_bytes));
   if (status == cudaSuccess) {

@@ -76,6 +76,10 @@ std::string place(const std::source_location& where) {
   return fmt::format("{}:{}", short_path(where.file_name()), where.line());
 }
 
+bool is_same_place(const std::source_location& a, const std::source_location& b) {
+  return a.line() == b.line() && a.column() == b.column() && std::string_view(a.file_name()) == b.file_name();
+}
+
 std::string position(const Thread& thread) {
   return fmt::format("thread ({}, {}, {})", thread.index.x, thread.index.y, thread.index.z);
 }
@@ -143,11 +147,10 @@ std::string deadlock_message() {
   worker->scheduler_stack = arrive_in_fiber();
   worker->grid->call.run(worker->grid->call.arguments);
   Thread& thread = *worker->running;
-  if (thread.uncommitted > 0 || !thread.copies.empty()) {
-    // Legal, and the bytes arrive some time: nobody can have been promised them.
+  // Without a wait the bytes arrive some time: nobody can have been promised them.
+  if (worker->grid->schedule.late_copies)
     for (const AsyncCopy& copy : thread.copies) perform(copy);
-    thread.copies.clear();
-  }
+  thread.copies.clear();
   for (;;) suspend(State::finished, {});
 }
 
@@ -171,6 +174,11 @@ void resume(Thread& thread) {
 }
 
 void prepare_threads(const dim3& block) {
+  // Stacks of threads that a failure left where they were: kernels own nothing that needs an end.
+  for (Thread& thread : worker->threads) {
+    if (thread.stack.bottom != nullptr) worker->stacks.give_back(thread.stack);
+    thread.stack = {};
+  }
   const unsigned count = block.x * block.y * block.z;
   worker->threads.resize(count);
   for (unsigned linear = 0; linear < count; ++linear) {
@@ -201,11 +209,6 @@ void schedule_threads(const Order& order) {
     }
     if (!moved && !all_finished) grid.fail(deadlock_message());
   }
-  // After a failure stacks are left where they are: kernels own nothing that needs an end.
-  for (Thread& thread : worker->threads) {
-    if (thread.stack.bottom != nullptr) worker->stacks.give_back(thread.stack);
-    thread.stack = {};
-  }
 }
 
 unsigned existing_lanes(unsigned warp) {
@@ -217,7 +220,9 @@ unsigned existing_lanes(unsigned warp) {
 
 void run_block(Grid& grid, std::uint64_t linear_block) {
   thread_local Worker own;
-  Worker* const outer = worker;
+  struct Entered {
+    ~Entered() { worker = nullptr; }
+  } const entered;
   worker = &own;
   own.grid = &grid;
   own.linear_block = linear_block;
@@ -231,7 +236,6 @@ void run_block(Grid& grid, std::uint64_t linear_block) {
   if (grid.trace != nullptr) grid.trace->begin_block(linear_block, own.shared);
   schedule_threads(Order(grid.schedule.seed, linear_block, own.threads.size()));
   if (grid.trace != nullptr) grid.trace->end_block();
-  worker = outer;
 }
 
 void block_barrier(std::source_location where) {
@@ -239,7 +243,7 @@ void block_barrier(std::source_location where) {
   Worker& own = *worker;
   if (own.at_barrier == 0)
     own.barrier_place = where;
-  else if (own.barrier_place.line() != where.line() || own.barrier_place.column() != where.column())
+  else if (!is_same_place(own.barrier_place, where))
     fail_at(where, "threads of one block wait at different barriers, others at {}:{}",
             short_path(own.barrier_place.file_name()), own.barrier_place.line());
   if (++own.at_barrier < own.threads.size()) {
@@ -267,7 +271,7 @@ void warp_collective(unsigned mask, void* mine, void (*all)(void* const* lanes, 
                             [&](const Collective& c) { return c.warp == warp && (c.mask & mask) != 0; });
   if (found == own.collectives.end()) {
     found = own.collectives.insert(found, Collective{warp, mask, 0, operation, where, {}});
-  } else if (found->mask != mask || found->operation != operation || found->where.line() != where.line()) {
+  } else if (found->mask != mask || found->operation != operation || !is_same_place(found->where, where)) {
     fail_at(where, "{} with mask {:#010x} meets {} with mask {:#010x} at {}:{}", operation, mask, found->operation,
             found->mask, short_path(found->where.file_name()), found->where.line());
   }
@@ -310,7 +314,7 @@ void copy_async(void* shared, const void* global, std::size_t bytes, bool valid,
   Trace* trace = worker->grid->trace;
   if (trace != nullptr) {
     if (valid) trace->access(where, __builtin_return_address(0), global, bytes, Trace::Access::read);
-    trace->access(where, __builtin_return_address(0), shared, bytes, Trace::Access::write);
+    trace->access(where, __builtin_return_address(0), shared, bytes, Trace::Access::early_write);
   }
   ++worker->running->uncommitted;
   if (!worker->grid->schedule.late_copies) perform(copy);
@@ -365,6 +369,8 @@ void note_atomic(const void* address, std::size_t bytes, std::source_location wh
 void note_mma() {
   if (Trace* trace = worker->grid->trace) trace->mma();
 }
+
+bool inside_kernel() { return worker != nullptr; }
 
 void note_failure(std::string_view what, std::string_view at) {
   worker->grid->fail(fmt::format("{}, {}, {}: {}", block_position(), position(*worker->running), at, what));

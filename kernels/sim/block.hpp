@@ -52,6 +52,9 @@ void note_atomic(const void* address, std::size_t bytes, std::source_location wh
 /// A tensor-core instruction, for a trace.
 void note_mma();
 
+/// Whether the calling thread of the machine runs a simulated block.
+bool inside_kernel();
+
 /// Notes what ends the launch, with the running thread and a place in the source.
 void note_failure(std::string_view what, std::string_view place);
 /// Leaves the running thread for good, its frames as they are: nothing that owns memory may be alive in them.

@@ -60,9 +60,11 @@ T shuffle(unsigned mask, T value, int source, std::string_view operation, std::s
     for (int lane = 0; lane < 32; ++lane) {
       auto* to = static_cast<ShuffleArguments<T>*>(lanes[lane]);
       if (to == nullptr || to->source < 0) continue;
-      // The value of a lane outside the mask is undefined; zero bytes are one such value.
       const auto* from = static_cast<const ShuffleArguments<T>*>(lanes[to->source]);
-      to->result = from == nullptr ? T{} : from->value;
+      if (from != nullptr)
+        to->result = from->value;
+      else
+        std::memset(&to->result, 0xff, sizeof(T));  // of a lane outside the mask: like memory nobody wrote
     }
   };
   warp_collective(mask, &mine, exchange, false, operation, where);

@@ -41,7 +41,10 @@ FiberStack FiberStackPool::take() {
     void* memory = mmap(nullptr, stack_bytes + page_bytes(), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw LaunchError("the system has no memory for the stacks of the simulated threads");
-    mprotect(memory, page_bytes(), PROT_NONE);  // an overflow faults instead of spoiling a neighbour
+    if (mprotect(memory, page_bytes(), PROT_NONE) != 0) {  // an overflow shall fault, not spoil a neighbour
+      munmap(memory, stack_bytes + page_bytes());
+      throw LaunchError("the system allows no more stacks for the simulated threads");
+    }
     auto* bottom = static_cast<std::byte*>(memory) + page_bytes();
     free_.push_back({bottom, bottom + stack_bytes});
     all_.push_back(free_.back());

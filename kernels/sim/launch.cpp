@@ -7,6 +7,7 @@
 
 #include "kernels/launch_error.hpp"
 #include "kernels/parallel.hpp"
+#include "kernels/sim/block.hpp"
 #include "kernels/sim/grid.hpp"
 #include "kernels/sim/trace.hpp"
 
@@ -24,6 +25,7 @@ struct Mutation {
 
 // What a launch may ask of compute capability 8.0 (CUDA C++ Programming Guide, technical specifications).
 constexpr unsigned most_threads = 1024, most_block_z = 64, most_grid_yz = 65535, most_grid_x = 0x7fffffff;
+constexpr std::uint64_t most_stacks = 8 * 1024;  // a stack is two of the 65530 mappings Linux allows a process
 constexpr std::size_t most_dynamic_shared_bytes = 163 * 1024, most_argument_bytes = 4096;
 
 void check_launch(const Grid& grid) {
@@ -83,8 +85,14 @@ Order::Order(std::uint64_t seed, std::uint64_t stream, std::uint64_t count) : co
 
 void run_grid(std::string_view kernel, const LaunchShape& shape, const KernelCall& call, bool traced) {
   static std::atomic<std::uint64_t> launches = 0;
+  if (inside_kernel()) {
+    note_failure("a kernel launches a kernel", kernel);
+    leave_kernel();
+  }
   Grid grid(kernel, shape, call, current_schedule, ++launches);
   check_launch(grid);
+  std::unique_lock alone(Trace::alone(), std::defer_lock);
+  if (traced && Trace::current() != nullptr) alone.lock();
   if (traced) grid.trace = Trace::current();
   if (grid.trace != nullptr) grid.trace->begin_launch(grid);
   const std::uint64_t blocks = grid.block_count();
@@ -97,7 +105,8 @@ void run_grid(std::string_view kernel, const LaunchShape& shape, const KernelCal
       grid.fail(error.what());
     }
   };
-  const auto workers = std::min<std::uint64_t>(static_cast<std::uint64_t>(thread_count()), blocks);
+  const auto workers = std::min({static_cast<std::uint64_t>(thread_count()), blocks,
+                                 std::max<std::uint64_t>(most_stacks / grid.threads_per_block(), 1)});
   if (grid.trace != nullptr || workers <= 1) {
     for (std::uint64_t position = 0; position < blocks; ++position) run(position);
   } else {
@@ -106,7 +115,7 @@ void run_grid(std::string_view kernel, const LaunchShape& shape, const KernelCal
 #endif
     for (std::uint64_t position = 0; position < blocks; ++position) run(position);
   }
-  if (grid.trace != nullptr) grid.trace->end_launch(grid);
+  if (grid.trace != nullptr) grid.trace->end_launch();
   if (grid.failed) throw LaunchError(grid.message);
 }
 

@@ -3,7 +3,7 @@
 namespace orbitgrad::kernels::sim {
 
 bool is_ordered(const Moment& earlier, const Moment& later) {
-  if (earlier.launch != later.launch) return true;
+  if (earlier.epoch != later.epoch) return true;
   if (earlier.block != later.block) return false;
   if (earlier.thread == later.thread || earlier.block_barriers != later.block_barriers) return true;
   return earlier.thread / 32 == later.thread / 32 && earlier.warp_barriers < later.warp_barriers;
@@ -14,29 +14,30 @@ namespace {
 /// Adds a reader to those the cell remembers.
 void remember_reader(ShadowCell& cell, const Moment& now) {
   const Moment& before = cell.read;
-  if (before.launch != now.launch) {
-    cell.read_by_threads = cell.read_by_warps = cell.read_by_blocks = false;
-  } else if (before.block != now.block) {
-    cell.read_by_blocks = true;
-    cell.read_by_threads = cell.read_by_warps = false;
-  } else if (is_ordered(before, now) && before.thread != now.thread) {
-    cell.read_by_threads = cell.read_by_warps = false;  // whoever writes now must be ordered after this reader too
-  } else if (before.thread != now.thread) {
-    cell.read_by_threads = true;
-    cell.read_by_warps = cell.read_by_warps || before.thread / 32 != now.thread / 32;
+  if (before.epoch != now.epoch) {
+    cell.readers = Readers::one;
+  } else if (cell.readers == Readers::blocks || before.block != now.block) {
+    cell.readers = Readers::blocks;
   } else if (before.block_barriers != now.block_barriers) {
-    cell.read_by_threads = cell.read_by_warps = false;
+    cell.readers = Readers::one;  // whoever writes now must be ordered after this reader too
+  } else if (cell.readers == Readers::warps || before.thread / 32 != now.thread / 32) {
+    cell.readers = Readers::warps;  // until a barrier of the block
+  } else {
+    const bool ordered = before.warp_barriers < now.warp_barriers;
+    const bool several = cell.readers == Readers::lanes || before.thread != now.thread;
+    cell.readers = several && !ordered ? Readers::lanes : Readers::one;
   }
   cell.read = now;
 }
 
 bool collides_with_readers(const ShadowCell& cell, const Moment& now) {
   const Moment& read = cell.read;
-  if (read.launch != now.launch) return false;
-  if (cell.read_by_blocks || read.block != now.block) return true;
+  if (read.epoch != now.epoch) return false;
+  if (cell.readers == Readers::blocks || read.block != now.block) return true;
   if (read.block_barriers != now.block_barriers) return false;
-  if (cell.read_by_warps) return true;
-  if (cell.read_by_threads) return read.thread / 32 != now.thread / 32 || read.warp_barriers >= now.warp_barriers;
+  if (cell.readers == Readers::warps) return true;
+  if (cell.readers == Readers::lanes)
+    return read.thread / 32 != now.thread / 32 || read.warp_barriers >= now.warp_barriers;
   return !is_ordered(read, now);
 }
 
@@ -55,6 +56,11 @@ Race write_cell(ShadowCell& cell, const Moment& now, bool atomic) {
     race = {RaceKind::with_write, cell.write};
   else if (collides_with_readers(cell, now))
     race = {RaceKind::with_read, cell.read};
+  // An atomic does not publish what the same thread has just written plainly.
+  const Moment& last = cell.write;
+  const bool hides_plain_write = atomic && !cell.atomic_write && last.same_block(now) && last.thread == now.thread &&
+                                 last.block_barriers == now.block_barriers && last.warp_barriers == now.warp_barriers;
+  if (hides_plain_write) return race;
   cell.write = now;
   cell.atomic_write = atomic;
   return race;

@@ -12,24 +12,25 @@ namespace orbitgrad::kernels::sim {
 
 /// Who accesses, and when: the time of a thread is the number of block barriers, then of warp barriers, it has passed.
 struct Moment {
-  std::uint32_t launch = 0;  // 0: never
+  std::uint32_t epoch = 0;  // of global memory the launch, of shared memory the block that has it; 0: never
   std::uint32_t block = 0;
-  std::uint16_t block_barriers = 0, warp_barriers = 0;
+  std::uint32_t block_barriers = 0, warp_barriers = 0;
   std::uint16_t thread = 0;
 
-  bool same_block(const Moment& other) const { return launch == other.launch && block == other.block; }
+  bool same_block(const Moment& other) const { return epoch == other.epoch && block == other.block; }
 };
 
 /// Whether an access at `earlier` is ordered before one at `later`. Blocks of one launch are never ordered.
 bool is_ordered(const Moment& earlier, const Moment& later);
 
+/// Whom the last reader of a cell stands for: those who read since a barrier that orders them.
+enum class Readers : std::uint8_t { one, lanes, warps, blocks };
+
 struct ShadowCell {
   Moment write, read;
-  std::uint32_t owner = 0;       // number of the allocation (or block of threads) that the bytes were written for
-  bool atomic_write = false;     // the last write was an atomic
-  bool read_by_threads = false;  // `read` stands for several threads of one warp at that time
-  bool read_by_warps = false;    // ... of several warps of one block
-  bool read_by_blocks = false;   // several blocks have read since the launch began
+  std::uint32_t owner = 0;    // number of the allocation (or block of threads) that the bytes were written for
+  bool atomic_write = false;  // the last write was an atomic
+  Readers readers = Readers::one;
 };
 
 enum class RaceKind { none, with_write, with_read };

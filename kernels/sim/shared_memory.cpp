@@ -19,7 +19,7 @@ namespace orbitgrad::kernels::sim {
 namespace {
 
 constexpr std::size_t alignment_of_all = 1024, gap = 64;
-constexpr std::size_t most_static_bytes = 48 * 1024;
+constexpr std::size_t most_static_bytes = 48 * 1024, most_bytes = 163 * 1024;
 
 std::size_t round_up(std::size_t value, std::size_t step) { return (value + step - 1) / step * step; }
 
@@ -58,6 +58,9 @@ void* SharedMemory::variable(const void* key, std::size_t bytes, std::size_t ali
         fmt::format("shared variable {} of {} bytes makes {} bytes of static shared memory: a block has "
                     "at most 48 KiB; ask for dynamic shared memory",
                     name, bytes, static_bytes_));
+  if (static_bytes_ + variables_.front().end > most_bytes)
+    throw LaunchError(fmt::format("{} bytes of static and {} of dynamic shared memory: a block has at most 163 KiB",
+                                  static_bytes_, variables_.front().end));
   const std::size_t begin = round_up(variables_.back().end + gap, alignment < 16 ? 16 : alignment);
   variables_.push_back({key, begin, begin + bytes});
   if (variables_.back().end + gap > capacity)

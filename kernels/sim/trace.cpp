@@ -16,7 +16,7 @@
 
 namespace orbitgrad::kernels::sim {
 
-LaneRecorder* recording_lane = nullptr;
+thread_local constinit LaneRecorder* recording_lane __attribute__((tls_model("initial-exec"))) = nullptr;
 
 namespace {
 
@@ -95,7 +95,7 @@ struct Trace::State {
   std::uint32_t launch_number = 0;
   std::uint32_t block_generation = 0;  // of all traced blocks, so that old shared memory is seen as not written
   std::vector<LaneRecorder> lanes;
-  std::vector<std::uint16_t> warp_barriers;  // by thread, since the last block barrier
+  std::vector<std::uint32_t> warp_barriers;  // by thread, since the last block barrier
   const void *stack_bottom = nullptr, *stack_top = nullptr;
   WarpRequests requests;
 
@@ -159,14 +159,14 @@ void Trace::State::check_cells(const Origin& origin, Shadow& shadow, std::size_t
   const bool reads = kind == Access::read || kind == Access::atomic;
   const char* const memory = is_shared ? "shared" : "global";
   Moment when = now;
-  if (is_shared) when.launch = owner;  // every block has its own: what an earlier block did is long ago
+  if (is_shared) when.epoch = owner;  // every block has its own: what an earlier block did is long ago
   shadow.for_each(offset, bytes, [&](ShadowCell& cell, std::size_t cell_bytes) {
     if (reads && cell.owner != owner && !all_written && is_new("uninitialised read", origin))
       find("uninitialised read", origin, fmt::format("reads {} memory that nobody has written", memory));
-    if (!is_shared && kind == Access::read && cell.read.launch != now.launch) counts.unique_bytes_read += cell_bytes;
-    if (!is_shared && !reads && cell.write.launch != now.launch) counts.unique_bytes_written += cell_bytes;
+    if (!is_shared && kind == Access::read && cell.read.epoch != now.epoch) counts.unique_bytes_read += cell_bytes;
+    if (!is_shared && kind != Access::read && cell.write.epoch != now.epoch) counts.unique_bytes_written += cell_bytes;
     const Race race = kind == Access::read ? read_cell(cell, when) : write_cell(cell, when, kind == Access::atomic);
-    if (kind != Access::read) cell.owner = owner;
+    if (kind != Access::read) cell.owner = kind == Access::early_write ? 0 : owner;  // until its wait nobody may read
     if (race.kind == RaceKind::none || !is_new("race", origin)) return;
     find("race", origin,
          fmt::format("{} {} memory that {} of {} has {}, with no barrier between", reads ? "reads" : "writes", memory,
@@ -179,7 +179,7 @@ void Trace::State::access(const Origin& origin, const void* address, std::size_t
   if (recording_lane == nullptr) return;
   if (address >= stack_bottom && address < stack_top) return;  // the thread's own variables
   const SimMemory& memory = SimMemory::instance();
-  const bool is_write = kind == Access::write || kind == Access::late_write;
+  const bool is_write = kind == Access::write || kind == Access::early_write || kind == Access::late_write;
   const std::string_view verb = is_write ? "writes" : "reads";
   const auto number = reinterpret_cast<std::uintptr_t>(address);
   const bool is_global = memory.owns(address), is_shared = !is_global && shared_memory->owns(address);
@@ -206,7 +206,8 @@ void Trace::State::access(const Origin& origin, const void* address, std::size_t
       fail("out of bounds", origin, "{} {} bytes of global memory outside every block that is allocated", verb, bytes);
     check_cells(origin, global, offset, bytes, kind, static_cast<std::uint32_t>(allocation->block.number),
                 allocation->written, false);
-    (is_write ? counts.bytes_written : counts.bytes_read) += bytes;
+    if (is_write || kind == Access::atomic) counts.bytes_written += bytes;
+    if (!is_write) counts.bytes_read += bytes;
   }
   if (kind == Access::atomic) ++counts.atomics;
   if (kind != Access::late_write)
@@ -246,10 +247,10 @@ void Trace::begin_launch(Grid& grid) {
   s.counts.blocks = grid.block_count();
   s.counts.threads = grid.block_count() * grid.threads_per_block();
   s.now = {};
-  s.now.launch = ++s.launch_number;
+  s.now.epoch = ++s.launch_number;
 }
 
-void Trace::end_launch(Grid&) {
+void Trace::end_launch() {
   state_->launches.push_back(state_->counts);
   recording_lane = nullptr;
   state_->grid = nullptr;
@@ -293,14 +294,14 @@ void Trace::warp_operation(unsigned warp, unsigned mask, bool is_barrier) {
   State& s = *state_;
   ++(is_barrier ? s.counts.warp_barriers : s.counts.warp_operations);
   if (!is_barrier) return;
-  std::uint16_t latest = 0;
+  std::uint32_t latest = 0;
   const auto for_lanes = [&](auto&& body) {
     for (unsigned lane = 0; lane < 32; ++lane)
       if ((mask >> lane & 1) != 0) body(s.warp_barriers[warp * 32 + lane]);
   };
-  for_lanes([&](std::uint16_t& passed) { latest = std::max(latest, passed); });
-  for_lanes([&](std::uint16_t& passed) { passed = static_cast<std::uint16_t>(latest + 1); });
-  s.now.warp_barriers = static_cast<std::uint16_t>(latest + 1);  // the running lane is one of them
+  for_lanes([&](std::uint32_t& passed) { latest = std::max(latest, passed); });
+  for_lanes([&](std::uint32_t& passed) { passed = latest + 1; });
+  s.now.warp_barriers = latest + 1;  // the running lane is one of them
 }
 
 void Trace::mma() {
@@ -316,16 +317,24 @@ void Trace::access(const void* program_counter, const void* address, std::size_t
   state_->access({program_counter, nullptr}, address, bytes, kind);
 }
 
+std::mutex& Trace::alone() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 void Trace::allocated(const SimMemory::Block& block) {
+  const std::lock_guard lock(alone());
   state_->allocations.insert_or_assign(block.begin, State::Allocation{block, false, true});
 }
 
 void Trace::released(const SimMemory::Block& block) {
+  const std::lock_guard lock(alone());
   state_->last_allocation = nullptr;
   state_->allocations.erase(block.begin);
 }
 
 void Trace::written_by_host(const void* address, std::size_t bytes) {
+  const std::lock_guard lock(alone());
   State& s = *state_;
   const std::size_t offset = SimMemory::instance().offset(address);
   const auto after = s.allocations.upper_bound(offset);

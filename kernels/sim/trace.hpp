@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -22,8 +23,8 @@ namespace orbitgrad::kernels::sim {
 struct Grid;
 class LaneRecorder;
 
-/// The lane whose instrumented code runs now; null outside kernels. One thread of the machine runs a trace.
-extern LaneRecorder* recording_lane;
+/// The lane whose instrumented code this thread of the machine runs now; null outside kernels.
+extern thread_local constinit LaneRecorder* recording_lane;
 
 /// Counts of one launch, of the stream of accesses in the source: not time, hit rates or occupancy.
 struct LaunchCounts {
@@ -57,6 +58,8 @@ class Trace {
 
   /// The trace that is on, or null.
   static Trace* current();
+  /// Held by a traced launch and by changes of device memory: one thread of the machine at a time.
+  static std::mutex& alone();
 
   /// One line each: "race: kernel K, block (..), thread (..), file:line: ...". Ends by listing blocks of device memory
   /// allocated since the trace began and still live.
@@ -64,9 +67,10 @@ class Trace {
   const std::vector<LaunchCounts>& launches() const;
 
   // --- What the simulator tells. ---
-  enum class Access { read, write, late_write, atomic };
+  /// early_write and late_write: an asynchronous copy at its start and at its wait.
+  enum class Access { read, write, early_write, late_write, atomic };
   void begin_launch(Grid& grid);
-  void end_launch(Grid& grid);
+  void end_launch();
   void begin_block(std::uint64_t linear_block, SharedMemory& shared);
   void end_block();
   void enter_thread(unsigned linear, const void* stack_bottom, const void* stack_top);

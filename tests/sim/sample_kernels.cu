@@ -72,7 +72,59 @@ __global__ void staged_copy(const float* in, float* out, int) {
   out[i] = stage[63 - i];
 }
 
+/// Correct: a running total that one lane adds to, warp barriers between.
+__global__ void running_total(const float* in, float* out, int) {
+  SIM_SHARED(total, float[1]);
+  if (threadIdx.x == 0) total[0] = in[0];
+  for (unsigned turn = 0; turn < 4; ++turn) {
+    __syncwarp();
+    const float before = total[0];
+    __syncwarp();
+    if (threadIdx.x == 30 - turn) total[0] = before + 1;
+  }
+  __syncwarp();
+  out[threadIdx.x] = total[0];
+}
+struct Pair {
+  float value;
+  int index;
+};
+/// Legal: a struct is aligned as its members are.
+__global__ void odd_pair(const float* in, float* out, int) {
+  const Pair pair = *reinterpret_cast<const Pair*>(in + 1 + 2 * threadIdx.x);
+  out[threadIdx.x] = pair.value;
+}
+
 // --- Planted faults. ---
+
+/// Thread 63 has read what thread 1 writes; the barrier is of warp 0 alone.
+__global__ void other_warp_reads(const float* in, float* out, int) {
+  SIM_SHARED(value, float[1]);
+  if (threadIdx.x == 0) value[0] = in[0];
+  __syncthreads();
+  float seen = 0;
+  if (threadIdx.x == 63 || threadIdx.x == 0) seen = value[0];
+  __syncwarp();
+  if (threadIdx.x == 1) value[0] = 2;
+  out[threadIdx.x] = seen;
+}
+__global__ void set_then_count(const float*, float* out, int) {
+  SIM_SHARED(count, int[1]);
+  if (threadIdx.x == 0) count[0] = 0;
+  atomicAdd(&count[0], 1);
+  out[threadIdx.x] = 0;
+}
+/// A thread reads its own copy before the wait.
+__global__ void read_before_wait(const float* in, float* out, int) {
+  SIM_SHARED(stage, float[64]);
+  copy_async<4>(&stage[threadIdx.x], in + threadIdx.x);
+  copy_async_commit();
+  out[threadIdx.x] = stage[threadIdx.x];
+  copy_async_wait<0>();
+}
+__global__ void nested_launch(const float* in, float* out, int count) {
+  launch("copy", copy, {.grid = 1, .block = 32}, in, out, count);
+}
 
 __global__ void read_past_end(const float* in, float* out, int count) {
   out[threadIdx.x] = in[count - 31 + static_cast<int>(threadIdx.x)];
@@ -163,6 +215,12 @@ constexpr Sample samples[] = {
     {"count_positive", count_positive},
     {"staged_copy", staged_copy<true>},
     {"staged_copy_without_wait", staged_copy<false>},
+    {"running_total", running_total},
+    {"odd_pair", odd_pair},
+    {"other_warp_reads", other_warp_reads},
+    {"set_then_count", set_then_count},
+    {"read_before_wait", read_before_wait},
+    {"nested_launch", nested_launch},
     {"read_past_end", read_past_end},
     {"write_past_end", write_past_end},
     {"read_host_memory", read_host_memory},

@@ -36,6 +36,10 @@ TEST(Simulator, WrongMasks) {
   expect_parts(error_of("missing_lane", {.grid = 1, .block = 32}), {"31 of 32 threads wait"});
 }
 
+TEST(Simulator, AKernelLaunchesNoKernel) {
+  expect_parts(error_of("nested_launch", {.grid = 1, .block = 32}), {"a kernel launches a kernel"});
+}
+
 TEST(Simulator, RefusesWhatTheHardwareRefuses) {
   expect_parts(error_of("copy", {.grid = 1, .block = 1025}), {"at most 1024 threads"});
   expect_parts(error_of("copy", {.grid = 0, .block = 32}), {"a dimension is 0"});

@@ -41,10 +41,15 @@ void expect_finding(const Outcome& outcome, const std::string& kind, const std::
 }
 
 TEST(TraceChecks, CorrectKernelsHaveNoFindings) {
-  for (const char* sample : {"copy", "staged_copy"}) {
-    const Outcome outcome = outcome_of(sample, {.grid = 1, .block = 64});
-    EXPECT_TRUE(outcome.findings.empty()) << sample;
-    EXPECT_EQ(outcome.error, "") << sample;
+  struct Sample {
+    const char* name;
+    unsigned threads;
+  };
+  for (const auto& [name, threads] :
+       {Sample{"copy", 64}, Sample{"staged_copy", 64}, Sample{"running_total", 32}, Sample{"odd_pair", 31}}) {
+    const Outcome outcome = outcome_of(name, {.grid = 1, .block = threads});
+    EXPECT_TRUE(outcome.findings.empty()) << name << ": " << outcome.findings[0];
+    EXPECT_EQ(outcome.error, "") << name;
   }
 }
 
@@ -122,6 +127,26 @@ TEST(TraceChecks, AsynchronousCopyWithoutItsWait) {
   EXPECT_EQ(out.to_host()[5], 1.0F);
   launch_sample("staged_copy_without_wait", {.grid = 1, .block = 64}, in.data(), out.data(), 64);
   EXPECT_NE(out.to_host()[5], 1.0F);
+}
+
+TEST(TraceChecks, ReadersOfAnotherWarpAreNotForgotten) {
+  const Outcome outcome = outcome_of("other_warp_reads", {.grid = 1, .block = 64});
+  ASSERT_EQ(outcome.findings.size(), 1U);
+  EXPECT_TRUE(outcome.findings[0].starts_with("race: kernel other_warp_reads"));
+}
+
+TEST(TraceChecks, AnAtomicDoesNotPublishAPlainWrite) {
+  const Outcome outcome = outcome_of("set_then_count", {.grid = 1, .block = 64});
+  ASSERT_FALSE(outcome.findings.empty());
+  EXPECT_TRUE(outcome.findings[0].starts_with("race: kernel set_then_count")) << outcome.findings[0];
+}
+
+TEST(TraceChecks, AsynchronousCopyReadBeforeItsWait) {
+  for (const char* sample : {"read_before_wait", "staged_copy_without_wait"}) {
+    const Outcome outcome = outcome_of(sample, {.grid = 1, .block = 64});
+    ASSERT_FALSE(outcome.findings.empty()) << sample;
+    EXPECT_TRUE(outcome.findings[0].starts_with("uninitialised read")) << outcome.findings[0];
+  }
 }
 
 TEST(TraceChecks, LeaksAndDoubleReleases) {

@@ -14,6 +14,13 @@ inline void tell(const void* program_counter, const void* address, std::size_t b
   if (recording_lane != nullptr) Trace::current()->access(program_counter, address, bytes, kind);
 }
 
+/// An object whose type is aligned to less than its size: word by word, as a GPU moves it.
+inline void tell_words(const void* program_counter, const void* address, std::size_t bytes, Trace::Access kind) {
+  const std::size_t step = reinterpret_cast<std::uintptr_t>(address) % 4 == 0 && bytes % 4 == 0 ? 4 : 1;
+  for (std::size_t i = 0; i < bytes; i += step)
+    tell(program_counter, static_cast<const std::byte*>(address) + i, step, kind);
+}
+
 }  // namespace
 
 // The names are the compiler's.
@@ -21,10 +28,10 @@ inline void tell(const void* program_counter, const void* address, std::size_t b
   void __tsan_read##bytes(void* address) { tell(__builtin_return_address(0), address, bytes, Trace::Access::read); }   \
   void __tsan_write##bytes(void* address) { tell(__builtin_return_address(0), address, bytes, Trace::Access::write); } \
   void __tsan_unaligned_read##bytes(void* address) {                                                                   \
-    tell(__builtin_return_address(0), address, bytes, Trace::Access::read);                                            \
+    tell_words(__builtin_return_address(0), address, bytes, Trace::Access::read);                                      \
   }                                                                                                                    \
   void __tsan_unaligned_write##bytes(void* address) {                                                                  \
-    tell(__builtin_return_address(0), address, bytes, Trace::Access::write);                                           \
+    tell_words(__builtin_return_address(0), address, bytes, Trace::Access::write);                                     \
   }
 
 // Atomics have been told by their wrapper (note_atomic): only the operation is left to do. One OS thread runs traced.
@@ -55,10 +62,10 @@ ORBITGRAD_ACCESS(4)
 ORBITGRAD_ACCESS(8)
 ORBITGRAD_ACCESS(16)
 void __tsan_read_range(void* address, std::size_t bytes) {
-  tell(__builtin_return_address(0), address, bytes, Trace::Access::read);
+  tell_words(__builtin_return_address(0), address, bytes, Trace::Access::read);
 }
 void __tsan_write_range(void* address, std::size_t bytes) {
-  tell(__builtin_return_address(0), address, bytes, Trace::Access::write);
+  tell_words(__builtin_return_address(0), address, bytes, Trace::Access::write);
 }
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
