@@ -16,7 +16,7 @@ namespace orbitgrad::experiments {
 
 struct RotmnistOptions {
   std::string model = "p4cnn";  // see models/gcnn.hpp
-  /// Of the group convolutions in training: "auto", "expanded" or "orbit_gather".
+  /// Of the group convolutions in training: "auto", "expanded", "orbit_gather" or "irrep_blocks".
   std::string implementation = "auto";
   DigitsOptions digits;
   TrainingOptions training;

@@ -21,11 +21,11 @@ struct GroupConv2dOptions {
   /// A stride that does not meet the border on both sides breaks the symmetry; that is an error unless this is set.
   bool allow_broken_symmetry = false;
   /// One of group_conv2d_implementations, "orbit_gather" on every device, or empty: chosen on the cpu by measured
-  /// timings, where the forward is then always orbit_gather; elsewhere the best.
+  /// timings, where the forward is then equivariant bit for bit; elsewhere the best.
   std::string implementation = {};
 };
 
-/// What can be forced on a device, by name. "orbit_gather" is equivariant bit for bit.
+/// What can be forced on a device, by name. "orbit_gather" and "irrep_blocks" are equivariant bit for bit.
 std::vector<std::string> group_conv2d_implementations(DeviceKind device);
 
 /// From images to regular features: x [N, C, H, W], w [K, C / groups, k, k], bias [K] or undefined ->

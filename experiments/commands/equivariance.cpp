@@ -51,7 +51,7 @@ Action equivariance_command(CLI::App& app) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   app.add_option("--implementation", options->implementation,
-                 "Group convolution: orbit_gather (exact to the last bit), expanded or auto")
+                 "Group convolution: orbit_gather or irrep_blocks (exact to the last bit), expanded or auto")
       ->capture_default_str();
   add_device_option(app, options->device);
   add_threads_option(app);

@@ -72,7 +72,7 @@ Action install(CLI::App& app) {
       "none, or rotate: a new random angle for every digit and epoch. The published setting (the authors' script) is "
       "rotate, with --epochs 100, or 300 for z2cnn");
   add("--seed", run.training.seed, "Seed of weights, order, augmentation and dropout")->check(problem_of_seed);
-  add("--implementation", run.implementation, "Group convolution: auto, expanded or orbit_gather");
+  add("--implementation", run.implementation, "Group convolution: auto, expanded, orbit_gather or irrep_blocks");
   add("--evaluate-every", run.training.evaluate_epochs, "Epochs between evaluations; 0: at the end only")
       ->check(CLI::Range(0, 1000000));
   add("--log-every", run.training.log_steps, "Steps between lines of metrics; 0: one per epoch")

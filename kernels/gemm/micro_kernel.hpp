@@ -53,6 +53,7 @@ void gather_micro_kernel(std::int64_t depth, const T* a, const T* b, const std::
 /// The same with row_d = d: b is [depth][tile_columns].
 template <class T, int Rows>
 void micro_kernel(std::int64_t depth, const T* a, const T* b, T* c, std::int64_t c_row) {
+  if (depth <= 0) return;  // else g++ keeps a second copy of the sums for a loop that never runs
   Vector<T> sum[Rows][2];
 #pragma GCC unroll 16
   for (int row = 0; row < Rows; ++row) {

@@ -5,37 +5,77 @@
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-// From timings on two AVX-512 cores, p4 and p4m, 3x3, 1 to 32 fields, 8x8 and 28x28 maps, batch 1 to 128
-// (docs/benchmarks.md): the orbit gather is the faster one, or near it, everywhere but in the case below. It looks at
-// the problem alone, never at the number of threads.
+// From timings on two AVX-512 cores, p2, pm, p4 and p4m, 1x1 to 7x7, 1 to 64 fields, 2x2 to 32x32 maps, batch 1 to 128
+// (docs/benchmarks.md). Irrep blocks win over the orbit gather as soon as their products pay for the transform of the
+// input, which all output channels share; the rest is the gather's. The dense form is faster with strides, and is taken
+// for gradients alone: the automatic forward is equivariant bit for bit. The choice looks at the problem, never at the
+// number of threads.
+struct Choice {
+  bool dense, blocks;
+};
 
-/// With a stride the gather multiplies with the zeros between the outputs.
-bool dense_pays_for_input_gradient(const GroupConv2dProblem& problem) { return problem.stride > 1; }
+/// Channels, fields times group elements, of one channel group.
+std::int64_t out_channels(const GroupConv2dProblem& problem) {
+  return problem.out_fields / problem.groups * problem.order;
+}
+std::int64_t in_channels(const GroupConv2dProblem& problem) {
+  return problem.in_fields / problem.groups * problem.order;
+}
+/// Products of one output that share a group element: taps times input fields.
+std::int64_t filter_taps(const GroupConv2dProblem& problem) {
+  return problem.in_fields / problem.groups * problem.kernel * problem.kernel;
+}
+bool lifts(const GroupConv2dProblem& problem) { return problem.in_order != problem.order; }
+
+/// Lifting saves less: only the taps of an orbit share a transform.
+Choice choose_forward(const GroupConv2dProblem& problem) {
+  const std::int64_t channels = out_channels(problem);
+  if (lifts(problem)) return {false, channels >= 128 || (channels >= 64 && filter_taps(problem) >= 49)};
+  return {false, problem.order > 1 && channels >= 16};
+}
+
+/// With a stride ours multiplies with the zeros between the outputs.
+Choice choose_input_gradient(const GroupConv2dProblem& problem) {
+  return {problem.stride > 1, problem.order > 1 && in_channels(problem) >= 16};
+}
+
+/// Blocks have lanes for output fields and register tiles for taps of one field: few of either leave them empty, and a
+/// handful of columns is over before the transforms are. The gather has lanes for output channels.
+Choice choose_filter_gradient(const GroupConv2dProblem& problem) {
+  const std::int64_t taps = filter_taps(problem), channels = out_channels(problem);
+  if (lifts(problem)) return {false, problem.out_fields / problem.groups >= 8 && taps >= 75};
+  const std::int64_t columns = problem.batch * problem.out_height() * problem.out_width();
+  return {false,
+          problem.order > 1 && channels >= (problem.stride > 1 ? 48 : 24) && taps >= 8 && columns * problem.order > 64};
+}
 
 /// The forced implementation if it supports the problem; else the dense form where it pays and oneDNN has the plain
-/// convolution; else the orbit gather.
+/// convolution; else irrep blocks where they pay; else the orbit gather.
 template <class Kernel, class Plain>
-const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, bool dense) {
+const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, Choice choice) {
   if (!problem.implementation.empty())
     if (const auto* forced = Registry<Kernel>::find(problem.implementation, DeviceKind::cpu, problem)) return *forced;
   const bool take_dense =
-      dense && Registry<Plain>::find("onednn", DeviceKind::cpu, expanded_problem(problem)) != nullptr;
-  if (!take_dense)
+      choice.dense && Registry<Plain>::find("onednn", DeviceKind::cpu, expanded_problem(problem)) != nullptr;
+  if (!take_dense) {
+    if (choice.blocks)
+      if (const auto* blocks = Registry<Kernel>::find("irrep_blocks", DeviceKind::cpu, problem)) return *blocks;
     if (const auto* gather = Registry<Kernel>::find("orbit_gather", DeviceKind::cpu, problem)) return *gather;
+  }
   return *Registry<Kernel>::find("expanded", DeviceKind::cpu, problem);
 }
 
 template <class T>
 const auto& pick_forward(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, false);
+  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, choose_forward(problem));
 }
 template <class T>
 const auto& pick_input_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dInputGradient<T>, Conv2dInputGradient<T>>(problem, dense_pays_for_input_gradient(problem));
+  return pick<GroupConv2dInputGradient<T>, Conv2dInputGradient<T>>(problem, choose_input_gradient(problem));
 }
 template <class T>
 const auto& pick_filter_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, false);
+  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, choose_filter_gradient(problem));
 }
 
 }  // namespace

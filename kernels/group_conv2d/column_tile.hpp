@@ -16,6 +16,13 @@ namespace orbitgrad::kernels::cpu {
 /// Largest kernel size that a column tile handles.
 inline constexpr std::int64_t max_tile_kernel = 16;
 
+/// Offsets inside the images of one tile are 32 bits wide.
+inline bool column_tile_supports(const GroupConv2dProblem& problem) {
+  const std::int64_t images = std::min<std::int64_t>(problem.batch, tile_columns<float>);
+  return problem.kernel <= max_tile_kernel && problem.in_fields > 0 && problem.out_fields > 0 &&
+         std::max(problem.x_size(), problem.y_size()) / std::max<std::int64_t>(problem.batch, 1) * images < 1LL << 31;
+}
+
 /// Output position o meets input position (o stride + u dilation - padding) / input_stride, where it is whole and
 /// inside. The forward has input_stride 1; its transpose swaps the strides. The padding may be negative.
 struct TileGeometry {
@@ -83,12 +90,30 @@ struct LaneRuns {
   void clear() { count[0] = count[1] = 0; }
 };
 
+/// from[index[lane]] where the bit is set, else 0.
+template <class T>
+[[gnu::always_inline]] inline Vector<T> masked_gather(std::uint32_t mask, const T* from, const std::int32_t* index) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return reinterpret_cast<Vector<T>>(_mm512_mask_i32gather_ps(_mm512_setzero_ps(), static_cast<__mmask16>(mask),
+                                                                _mm512_loadu_si512(index), from, 4));
+  } else {
+    return reinterpret_cast<Vector<T>>(
+        _mm512_mask_i32gather_pd(_mm512_setzero_pd(), static_cast<__mmask8>(mask),
+                                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), from, 8));
+  }
+#else
+  Vector<T> value{};
+  for (int lane = 0; lane < lanes<T>; ++lane)
+    if (mask >> lane & 1) value[lane] = from[index[lane]];
+  return value;
+#endif
+}
+
 template <class T>
 class ColumnTile {
  public:
   static constexpr int columns = tile_columns<T>;
-  static constexpr std::int64_t outside = -(std::int64_t{1} << 40);
-
   explicit ColumnTile(const TileGeometry& geometry) : g_(geometry) {
     if (!g_.is_shift()) source_.resize(static_cast<std::size_t>(g_.kernel * g_.kernel * columns));
   }
@@ -135,6 +160,41 @@ class ColumnTile {
         pack_shifts(x, to, pitch);
       else
         pack_sources(x, to, pitch);
+  }
+
+  std::int64_t plane_size() const { return g_.height * g_.width; }
+  /// Whether each half of a row is one masked load.
+  bool has_one_run() const { return g_.is_shift() && in_.count[0] == 1 && in_.count[1] == 1; }
+
+  /// Then where a half begins for tap 0, and the lanes of both halves that are inside for a tap.
+  std::int64_t run_offset(int half) const { return in_.runs[half][0].offset; }
+  std::uint32_t run_mask(std::int64_t tap) const {
+    return tap_mask_[tap] & (in_.runs[0][0].mask | in_.runs[1][0].mask << lanes<T>);
+  }
+
+  /// One half of the row of that tap of a plane, zeros outside the image.
+  [[gnu::always_inline]] Vector<T> read(const T* plane, std::int64_t tap, int half) const {
+    Vector<T> value{};
+    if (g_.is_shift()) {
+      const std::uint32_t mask = tap_mask_[tap] >> half * lanes<T>;
+      for (int run = 0; run < in_.count[half]; ++run)
+        value =
+            masked_load(value, mask & in_.runs[half][run].mask, plane + tap_offset_[tap] + in_.runs[half][run].offset);
+    } else {
+      value = masked_gather(tap_mask_[tap] >> half * lanes<T>, plane + source_image_,
+                            source_.data() + tap * columns + half * lanes<T>);
+    }
+    return value;
+  }
+
+  /// Fetches the last line that a tile reads of the plane, or all its lines.
+  void prefetch(const T* plane, bool all) const {
+    if (!g_.is_shift() || in_.count[1] == 0) return;
+    const T* last = plane + in_.runs[1][in_.count[1] - 1].offset;
+    for (std::int64_t line = all ? 0 : g_.kernel - 1; line < g_.kernel; ++line) {
+      __builtin_prefetch(last + line * g_.dilation * g_.width, 0, 2);
+      __builtin_prefetch(last + line * g_.dilation * g_.width + lanes<T>, 0, 2);
+    }
   }
 
   /// The rows of an array laid out like the output: where the used lanes live.
@@ -192,41 +252,55 @@ class ColumnTile {
       return;
     }
     for (std::int64_t tap = 0; tap < taps; ++tap, to += pitch)
-      for (int half = 0; half < 2; ++half) {
-        const std::uint32_t mask = tap_mask_[tap] >> half * lanes<T>;
-        Vector<T> value{};
-        for (int run = 0; run < in_.count[half]; ++run)
-          value =
-              masked_load(value, mask & in_.runs[half][run].mask, x + tap_offset_[tap] + in_.runs[half][run].offset);
-        store(to + half * lanes<T>, value);
-      }
+      for (int half = 0; half < 2; ++half) store(to + half * lanes<T>, read(x, tap, half));
   }
 
-  void find_sources(const std::int32_t* row, const std::int32_t* column, const std::int64_t* image_of) {
-    for (std::int64_t tap = 0; tap < g_.kernel * g_.kernel; ++tap)
-      for (int lane = 0; lane < columns; ++lane) {
-        const std::int64_t r = row[lane] + tap / g_.kernel * g_.dilation;
-        const std::int64_t c = column[lane] + tap % g_.kernel * g_.dilation;
-        const bool hit = r >= 0 && c >= 0 && r % g_.input_stride == 0 && c % g_.input_stride == 0 &&
-                         r / g_.input_stride < g_.height && c / g_.input_stride < g_.width;
-        source_[static_cast<std::size_t>(tap * columns + lane)] =
-            hit ? image_of[lane] + r / g_.input_stride * g_.width + c / g_.input_stride : outside;
+  /// Where the taps of one axis lie: at[tap][lane], and the lanes that are inside.
+  struct AxisSources {
+    std::int32_t at[max_tile_kernel][columns];
+    std::uint32_t inside[max_tile_kernel];
+
+    AxisSources(const TileGeometry& g, const std::int32_t* first, std::int64_t size) {
+      const auto step = static_cast<std::int32_t>(g.input_stride), limit = static_cast<std::int32_t>(size);
+      for (std::int32_t tap = 0; tap < static_cast<std::int32_t>(g.kernel); ++tap) {
+        inside[tap] = 0;
+        for (int lane = 0; lane < columns; ++lane) {
+          const std::int32_t place = first[lane] + tap * static_cast<std::int32_t>(g.dilation);
+          const std::int32_t source = step == 1 ? place : place / step;
+          at[tap][lane] = source;
+          const bool hit = place >= 0 && source * step == place && source < limit;
+          inside[tap] |= static_cast<std::uint32_t>(hit) << lane;
+        }
       }
+    }
+  };
+
+  void find_sources(const std::int32_t* row, const std::int32_t* column, const std::int64_t* image_of) {
+    const AxisSources rows(g_, row, g_.height), sources(g_, column, g_.width);
+    source_image_ = image_of[0];
+    for (std::int64_t r = 0, tap = 0; r < g_.kernel; ++r) {
+      std::int32_t line[columns];
+      for (int lane = 0; lane < columns; ++lane)
+        line[lane] = static_cast<std::int32_t>(image_of[lane] - source_image_ + rows.at[r][lane] * g_.width);
+      for (std::int64_t c = 0; c < g_.kernel; ++c, ++tap) {
+        tap_mask_[tap] = rows.inside[r] & sources.inside[c];
+        for (int lane = 0; lane < columns; ++lane)
+          source_[static_cast<std::size_t>(tap * columns + lane)] = line[lane] + sources.at[c][lane];
+      }
+    }
   }
 
   void pack_sources(const T* x, T* to, std::int64_t pitch) const {
     for (std::int64_t tap = 0; tap < g_.kernel * g_.kernel; ++tap, to += pitch)
-      for (int lane = 0; lane < columns; ++lane) {
-        const std::int64_t from = source_[static_cast<std::size_t>(tap * columns + lane)];
-        to[lane] = from == outside ? T{0} : x[from];
-      }
+      for (int half = 0; half < 2; ++half) store(to + half * lanes<T>, read(x, tap, half));
   }
 
   TileGeometry g_;
   LaneRuns<T> in_, out_;
   std::uint32_t tap_mask_[max_tile_kernel * max_tile_kernel] = {};
   std::int64_t tap_offset_[max_tile_kernel * max_tile_kernel] = {};
-  std::vector<std::int64_t> source_;  // [tap][lane], where the lowering is no shift
+  std::vector<std::int32_t> source_;  // [tap][lane] from the first lane's image on, where the lowering is no shift
+  std::int64_t source_image_ = 0;
 };
 
 }  // namespace orbitgrad::kernels::cpu

@@ -101,8 +101,8 @@ inline bool stride_is_equivariant(const GroupConv2dProblem& problem) {
 namespace cpu {
 
 /// y from x, w and the bias (null: none). All four functions overwrite their last argument; the bits depend on the
-/// problem and the implementation, never on the number of threads. T is float or double. With `orbit_gather` the
-/// forward is equivariant bit for bit.
+/// problem and the implementation, never on the number of threads. T is float or double. With `orbit_gather`,
+/// `irrep_blocks` and the automatic choice the forward is equivariant bit for bit.
 template <class T>
 void group_conv2d_forward(const GroupConv2dProblem& problem, const T* x, const T* w, const T* bias_or_null, T* y);
 /// dx [batch, in_fields, in_order, in_height, in_width]: the gradient of <dy, y> by x.

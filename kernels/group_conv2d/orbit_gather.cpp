@@ -164,9 +164,7 @@ void run(const GatheredProduct<T>& product) {
 
 }  // namespace
 
-bool orbit_gather_supports(const GroupConv2dProblem& problem) {
-  return problem.kernel <= max_tile_kernel && problem.in_fields > 0 && problem.out_fields > 0;
-}
+bool orbit_gather_supports(const GroupConv2dProblem& problem) { return column_tile_supports(problem); }
 
 template <class T>
 void orbit_gather_forward(const GroupConv2dProblem& problem, const T* x, const T* w, const T* bias_or_null, T* y) {

@@ -69,7 +69,7 @@ TEST(CliUsage, HelpVersionListAndDevices) {
   for (const char* part : {"rotmnist", "z2cnn", "p4cnn_rp", "p4mcnn", "glyphs", "mnist"}) expect_contains(list, part);
   const auto devices = run_program({"devices"}).out;
   expect_contains(devices, "cpu   available");
-  expect_contains(devices, "sim   available     CUDA kernels run and checked on the CPU");
+  expect_contains(devices, "sim   available     the CUDA kernels, run and checked on the CPU");
 }
 
 TEST(CliUsage, FailuresHaveExitCodeOne) {

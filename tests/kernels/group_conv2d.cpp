@@ -69,6 +69,8 @@ std::vector<Case> cases() {
   all.push_back({"p4", false, 5, 12, 32, 10, 10, 3, 1, 1});
   all.push_back({"p4m", false, 1, 2, 34, 5, 5, 3, 1, 1});  // more fields than a vector has lanes
   all.push_back({"pm", false, 1, 33, 35, 5, 5, 3, 1, 1});
+  all.push_back({"p4m", false, 4, 8, 3, 16, 16, 3, 1, 1});  // several sums of columns, several blocks of input fields
+  all.push_back({"p4", false, 1, 3, 4, 18, 18, 3});         // a vector is one line of the output
   all.push_back({"p4m", true, 40, 1, 8, 12, 12, 5, 1, 2});
   all.push_back({"p4", true, 3, 3, 12, 28, 28, 3, 1, 3});  // padding larger than the kernel needs
   return all;
@@ -192,25 +194,26 @@ TEST(GroupConv2d, MatchesTheDefinition) {
   }
 }
 
-TEST(GroupConv2d, OrbitGatherIsEquivariantBitForBit) {
-  for (const Case& c : cases()) {
-    SCOPED_TRACE(describe(c));
-    const Tables tables(c.group);
-    GroupConv2dProblem p = problem_of(c, tables);
-    ASSERT_TRUE(kernels::stride_is_equivariant(p));
-    p.implementation = "orbit_gather";
-    const auto forward = [&](const std::vector<float>& x, const std::vector<float>& w, const std::vector<float>& b) {
-      return guarded<float>(p.y_size(),
-                            [&](float* y) { kernels::cpu::group_conv2d_forward(p, x.data(), w.data(), b.data(), y); });
-    };
-    const auto x = make_data<float>(p.x_size(), 1, Data::random), w = make_data<float>(p.w_size(), 2, Data::random);
-    const auto b = make_data<float>(p.out_fields, 3, Data::random);
-    const auto y = forward(x, w, b);
-    for (int h = 0; h < tables.group.order(); ++h)
-      EXPECT_TRUE(same_bits(forward(act(tables.group, h, x, p.in_order, p.in_height), w, b),
-                            act(tables.group, h, y, p.order, p.out_height())))
-          << "element " << h;
-  }
+TEST(GroupConv2d, OrbitGatherAndIrrepBlocksAreEquivariantBitForBit) {
+  for (const Case& c : cases())
+    for (const std::string name : {"orbit_gather", "irrep_blocks", ""}) {  // the automatic choice is one of them
+      const Tables tables(c.group);
+      GroupConv2dProblem p = problem_of(c, tables);
+      SCOPED_TRACE(fmt::format("{} {}", name, describe(c)));
+      p.implementation = name;
+      ASSERT_TRUE(kernels::stride_is_equivariant(p));
+      const auto forward = [&](const std::vector<float>& x, const std::vector<float>& w, const std::vector<float>& b) {
+        return guarded<float>(
+            p.y_size(), [&](float* y) { kernels::cpu::group_conv2d_forward(p, x.data(), w.data(), b.data(), y); });
+      };
+      const auto x = make_data<float>(p.x_size(), 1, Data::random), w = make_data<float>(p.w_size(), 2, Data::random);
+      const auto b = make_data<float>(p.out_fields, 3, Data::random);
+      const auto y = forward(x, w, b);
+      for (int h = 0; h < tables.group.order(); ++h)
+        EXPECT_TRUE(same_bits(forward(act(tables.group, h, x, p.in_order, p.in_height), w, b),
+                              act(tables.group, h, y, p.order, p.out_height())))
+            << "element " << h;
+    }
 }
 
 TEST(GroupConv2d, UnevenStrideIsNotEquivariant) {
