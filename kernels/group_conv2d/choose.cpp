@@ -25,13 +25,18 @@ std::int64_t in_channels(const GroupConv2dProblem& problem) {
 std::int64_t filter_taps(const GroupConv2dProblem& problem) {
   return problem.in_fields / problem.groups * problem.kernel * problem.kernel;
 }
+/// Output positions of the batch.
+std::int64_t columns(const GroupConv2dProblem& problem) {
+  return problem.batch * problem.out_height() * problem.out_width();
+}
 bool lifts(const GroupConv2dProblem& problem) { return problem.in_order != problem.order; }
 
 /// Lifting saves less: only the taps of an orbit share a transform.
 Choice choose_forward(const GroupConv2dProblem& problem) {
   const std::int64_t channels = out_channels(problem);
   if (lifts(problem)) return {false, channels >= 128 || (channels >= 64 && filter_taps(problem) >= 49)};
-  return {false, problem.order > 1 && channels >= 16};
+  const bool single_field = problem.order >= 8 && columns(problem) >= 4096;  // long enough rows pay for it too
+  return {false, problem.order > 1 && (channels >= 16 || single_field)};
 }
 
 /// With a stride ours multiplies with the zeros between the outputs.
@@ -44,9 +49,8 @@ Choice choose_input_gradient(const GroupConv2dProblem& problem) {
 Choice choose_filter_gradient(const GroupConv2dProblem& problem) {
   const std::int64_t taps = filter_taps(problem), channels = out_channels(problem);
   if (lifts(problem)) return {false, problem.out_fields / problem.groups >= 8 && taps >= 75};
-  const std::int64_t columns = problem.batch * problem.out_height() * problem.out_width();
-  return {false,
-          problem.order > 1 && channels >= (problem.stride > 1 ? 48 : 24) && taps >= 8 && columns * problem.order > 64};
+  return {false, problem.order > 1 && channels >= (problem.stride > 1 ? 48 : 24) && taps >= 8 &&
+                     columns(problem) * problem.order > 64};
 }
 
 /// The forced implementation if it supports the problem; else the dense form where it pays and oneDNN has the plain
