@@ -2,9 +2,8 @@
 
 #include <string>
 
-#include "groups/lattice_group.hpp"
-#include "kernels/group_conv2d/group_conv2d.hpp"
 #include "tests/kernels/device_convolution.hpp"
+#include "tests/kernels/group_conv2d_case.hpp"
 
 namespace orbitgrad::testing {
 namespace {
@@ -19,38 +18,14 @@ class GroupConv2dDeviceTest : public ::testing::Test {};
 using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(GroupConv2dDeviceTest, Types);
 
-/// A lattice group as the plain tables that the kernel takes.
-struct Tables {
-  explicit Tables(const std::string& name) : group(groups::lattice_group(name)), element(group.filter_element_table()) {
-    for (const auto& matrix : group.matrices)
-      for (const int entry : matrix) matrices.push_back(entry);
-  }
-  groups::LatticeGroup group;
-  std::vector<std::int32_t> matrices, element;
-};
-
-struct Case {
-  std::string group;
-  bool lift;
-  std::int64_t batch, in, out, height, width, kernel, stride = 1, padding = 0, dilation = 1, groups = 1;
-};
+using Case = GroupConv2dCase;
+using Tables = LatticeTables;
 
 /// Every version is asked for by name once: `implicit_gemm` supports few fields only then.
-GroupConv2dProblem problem_of(const Case& c, const Tables& tables) {
-  GroupConv2dProblem p;
-  p.order = tables.group.order();
-  p.in_order = c.lift ? 1 : p.order;
-  p.batch = c.batch, p.in_fields = c.in, p.out_fields = c.out, p.in_height = c.height, p.in_width = c.width;
-  p.kernel = c.kernel, p.stride = c.stride, p.padding = c.padding, p.dilation = c.dilation, p.groups = c.groups;
-  p.matrices = tables.matrices.data(), p.filter_element = tables.element.data();
+GroupConv2dProblem device_problem(const Case& c, const Tables& tables) {
+  GroupConv2dProblem p = problem_of(c, tables);
   p.implementation = "implicit_gemm";
   return p;
-}
-
-std::string describe(const Case& c) {
-  return fmt::format("{} {} batch {} fields {}->{} image {}x{} kernel {} stride {} padding {} dilation {} groups {}",
-                     c.group, c.lift ? "lift" : "group", c.batch, c.in, c.out, c.height, c.width, c.kernel, c.stride,
-                     c.padding, c.dilation, c.groups);
 }
 
 /// Square images and strides that meet the border: the group acts on them.
@@ -84,7 +59,7 @@ template <class T>
 void check(const Case& c) {
   SCOPED_TRACE(describe(c));
   const Tables tables(c.group);
-  const GroupConv2dProblem p = problem_of(c, tables);
+  const GroupConv2dProblem p = device_problem(c, tables);
   const ConvolutionOnDevice<GroupConv2dProblem, T> on_device(p, p.out_fields);
   const auto &x = on_device.x, &w = on_device.w, &dy = on_device.dy, &bias = on_device.bias;
   std::vector<T> y(dy.size()), plain(dy.size()), dx(x.size()), dw(w.size());
@@ -109,7 +84,7 @@ TYPED_TEST(GroupConv2dDeviceTest, EveryBarrierIsNeeded) {
   using T = TypeParam;
   const Tables tables("p4m");
   const auto on_device = [&](const Case& c) {
-    const GroupConv2dProblem p = problem_of(c, tables);
+    const GroupConv2dProblem p = device_problem(c, tables);
     return ConvolutionOnDevice<GroupConv2dProblem, T>(p, p.out_fields);
   };
   // The filters of one field, 6 x 200 entries, do not fit in one piece.
@@ -145,7 +120,7 @@ TYPED_TEST(GroupConv2dDeviceTest, GathersAreEquivariantBitForBit) {
   for (const Case& c : square_cases()) {
     SCOPED_TRACE(describe(c));
     const Tables tables(c.group);
-    const GroupConv2dProblem p = problem_of(c, tables);
+    const GroupConv2dProblem p = device_problem(c, tables);
     ASSERT_TRUE(kernels::stride_is_equivariant(p));
     const ConvolutionOnDevice<GroupConv2dProblem, T> at_unit(p, p.out_fields);
     for (const std::string_view name : {"orbit_gather", "implicit_gemm"}) {
@@ -171,7 +146,7 @@ TYPED_TEST(GroupConv2dDeviceTest, GathersAreEquivariantBitForBit) {
 TEST(GroupConv2dDevice, FewFieldsTakeTheOrbitGather) {
   const Tables tables("p4m");
   const auto best = [&](std::int64_t fields) {
-    GroupConv2dProblem p = problem_of({"p4m", false, 1, 2, fields, 4, 4, 3}, tables);
+    GroupConv2dProblem p = device_problem({"p4m", false, 1, 2, fields, 4, 4, 3}, tables);
     p.implementation = {};
     return kernels::Registry<kernels::GroupConv2dForward<float>>::best(DeviceKind::sim, p)->name;
   };
