@@ -279,13 +279,16 @@ class ColumnTile {
     const AxisSources rows(g_, row, g_.height), sources(g_, column, g_.width);
     source_image_ = image_of[0];
     for (std::int64_t r = 0, tap = 0; r < g_.kernel; ++r) {
-      std::int32_t line[columns];
+      std::int64_t line[columns];
       for (int lane = 0; lane < columns; ++lane)
-        line[lane] = static_cast<std::int32_t>(image_of[lane] - source_image_ + rows.at[r][lane] * g_.width);
+        line[lane] = image_of[lane] - source_image_ + rows.at[r][lane] * g_.width;
       for (std::int64_t c = 0; c < g_.kernel; ++c, ++tap) {
         tap_mask_[tap] = rows.inside[r] & sources.inside[c];
-        for (int lane = 0; lane < columns; ++lane)
-          source_[static_cast<std::size_t>(tap * columns + lane)] = line[lane] + sources.at[c][lane];
+        for (int lane = 0; lane < columns; ++lane) {  // a lane outside the image is masked: any place will do
+          const bool inside = (tap_mask_[tap] >> lane & 1) != 0;
+          source_[static_cast<std::size_t>(tap * columns + lane)] =
+              inside ? static_cast<std::int32_t>(line[lane] + sources.at[c][lane]) : 0;
+        }
       }
     }
   }
