@@ -65,7 +65,6 @@ struct Worker {
   SharedMemory shared;
   Grid* grid = nullptr;
   Thread* running = nullptr;
-  std::uint64_t linear_block = 0;
   unsigned at_barrier = 0;
   std::source_location barrier_place;
 };
@@ -225,7 +224,6 @@ void run_block(Grid& grid, std::uint64_t linear_block) {
   } const entered;
   worker = &own;
   own.grid = &grid;
-  own.linear_block = linear_block;
   const dim3& count = grid.shape.grid;
   blockIdx = {static_cast<unsigned>(linear_block % count.x), static_cast<unsigned>(linear_block / count.x % count.y),
               static_cast<unsigned>(linear_block / count.x / count.y)};

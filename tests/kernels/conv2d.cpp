@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/kernels/case_table.hpp"
+#include "tests/kernels/conv2d_case.hpp"
 
 namespace orbitgrad::testing {
 namespace {
@@ -16,17 +17,6 @@ using kernels::Conv2dInputGradient;
 using kernels::Conv2dProblem;
 using kernels::DeviceKind;
 using kernels::Registry;
-
-Conv2dProblem make(std::int64_t batch, std::int64_t in, std::int64_t height, std::int64_t width, std::int64_t out,
-                   std::int64_t kernel_height, std::int64_t kernel_width, std::int64_t stride = 1,
-                   std::int64_t padding = 0, std::int64_t dilation = 1, std::int64_t groups = 1) {
-  Conv2dProblem p;
-  p.batch = batch, p.in_channels = in, p.in_height = height, p.in_width = width, p.out_channels = out;
-  p.kernel_height = kernel_height, p.kernel_width = kernel_width;
-  p.stride_height = p.stride_width = stride, p.padding_height = p.padding_width = padding;
-  p.dilation_height = p.dilation_width = dilation, p.groups = groups;
-  return p;
-}
 
 std::vector<Conv2dProblem> cases() {
   std::vector<Conv2dProblem> all = {make(1, 1, 1, 1, 1, 1, 1),

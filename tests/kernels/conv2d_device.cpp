@@ -1,5 +1,6 @@
 #include "kernels/conv2d/conv2d.hpp"
 
+#include "tests/kernels/conv2d_case.hpp"
 #include "tests/kernels/device_convolution.hpp"
 
 namespace orbitgrad::testing {
@@ -13,17 +14,6 @@ template <class T>
 class Conv2dDeviceTest : public ::testing::Test {};
 using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(Conv2dDeviceTest, Types);
-
-Conv2dProblem make(std::int64_t batch, std::int64_t in, std::int64_t height, std::int64_t width, std::int64_t out,
-                   std::int64_t kernel_height, std::int64_t kernel_width, std::int64_t stride = 1,
-                   std::int64_t padding = 0, std::int64_t dilation = 1, std::int64_t groups = 1) {
-  Conv2dProblem p;
-  p.batch = batch, p.in_channels = in, p.in_height = height, p.in_width = width, p.out_channels = out;
-  p.kernel_height = kernel_height, p.kernel_width = kernel_width;
-  p.stride_height = p.stride_width = stride, p.padding_height = p.padding_width = padding;
-  p.dilation_height = p.dilation_width = dilation, p.groups = groups;
-  return p;
-}
 
 std::vector<Conv2dProblem> cases() {
   std::vector<Conv2dProblem> all = {make(1, 1, 1, 1, 1, 1, 1),
