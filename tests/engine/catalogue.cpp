@@ -1,0 +1,111 @@
+// The catalogue of ops is complete and true: every example runs, and the derivatives that it promises are right.
+#include "engine/catalogue/catalogue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "engine/ops/arithmetic.hpp"
+#include "engine/ops/cast.hpp"
+#include "engine/ops/creation.hpp"
+#include "tests/engine/expect_error.hpp"
+#include "tests/engine/gradient_cases.hpp"
+
+namespace orbitgrad::catalogue {
+namespace {
+
+std::string title(const Op& op, const Example& example) {
+  std::string text = op.name;
+  for (const auto& [name, value] : example.settings) text += " " + name + "=" + value;
+  return text;
+}
+
+/// The first result as a function of the tracked tensors of the example, and these.
+testing::GradientCase gradient_case(const Op& op, const Example& example) {
+  const Tensors tensors = example_tensors(op, example);
+  std::vector<std::string> names;
+  std::vector<Tensor> tracked;
+  for (const auto& [name, tensor] : tensors)
+    if (tensor.requires_grad()) names.push_back(name), tracked.push_back(tensor);
+  const auto function = [&op, example, tensors, names](const std::vector<Tensor>& inputs) {
+    Tensors given = tensors;
+    for (std::size_t i = 0; i < names.size(); ++i) given.at(names[i]) = inputs[i];
+    return run(op, given, example.settings)[0];
+  };
+  return {title(op, example), function, tracked};
+}
+
+TEST(Catalogue, DescribesEveryOpInFull) {
+  ASSERT_GT(ops().size(), 90u);
+  for (const Op& op : ops()) {
+    SCOPED_TRACE(op.name);
+    EXPECT_TRUE(std::regex_match(op.name, std::regex("[a-z][a-z0-9_]*")));
+    EXPECT_FALSE(op.family.empty() || op.header.empty() || op.summary.empty() || op.results.empty());
+    EXPECT_FALSE(op.examples.empty());
+    EXPECT_EQ(find_op(op.name), &op);
+    for (const Setting& setting : op.settings) EXPECT_FALSE(setting.meaning.empty()) << setting.name;
+    for (const Argument& argument : op.arguments) EXPECT_FALSE(argument.shape.empty()) << argument.name;
+  }
+  EXPECT_EQ(find_op("no_such_op"), nullptr);
+}
+
+TEST(Catalogue, EveryExampleRuns) {
+  for (const Op& op : ops())
+    for (const Example& example : op.examples) {
+      SCOPED_TRACE(title(op, example));
+      try {
+        const std::vector<Tensor> results = run(op, example_tensors(op, example), example.settings);
+        EXPECT_EQ(results.size(), op.results.size());
+        for (const Tensor& result : results) EXPECT_TRUE(result.defined());
+        EXPECT_EQ(results[0].requires_grad(), op.derivatives != Derivatives::none);
+      } catch (const Error& error) {
+        ADD_FAILURE() << error.what();
+      }
+    }
+}
+
+TEST(Catalogue, DerivativesAreAsPromised) {
+  if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "differences take long there";
+  for (const Op& op : ops()) {
+    if (op.derivatives == Derivatives::none) continue;
+    for (const Example& example : op.examples) {
+      SCOPED_TRACE(title(op, example));
+      const testing::GradientCase checked = gradient_case(op, example);
+      EXPECT_FALSE(checked.inputs.empty());
+      try {
+        if (op.derivatives == Derivatives::every_order)
+          testing::check_derivatives(checked);
+        else
+          gradcheck(checked.function, checked.inputs);
+      } catch (const Error& error) {
+        ADD_FAILURE() << error.what();
+      }
+    }
+  }
+}
+
+TEST(Catalogue, CallsNameWhatIsWrong) {
+  const Tensor x = zeros({2, 3});
+  const auto of = [&](const char* op, const Settings& settings, const Tensors& tensors) {
+    return run(*find_op(op), tensors, settings);
+  };
+  EXPECT_ERROR(of("exp", {}, {{"z", x}}), "[exp] there is no argument 'z'. The arguments are: x.");
+  EXPECT_ERROR(of("exp", {}, {}), "the argument x (any shape) is missing");
+  EXPECT_ERROR(of("exp", {}, {{"x", Tensor()}}), "is missing");
+  EXPECT_ERROR(of("exp", {{"axis", "1"}}, {{"x", x}}), "there is no setting 'axis'. The settings are: none.");
+  EXPECT_ERROR(of("reshape", {}, {{"x", x}}), "the setting shape (the new shape; one length may be -1) is missing");
+  EXPECT_ERROR(of("reshape", {{"shape", "2,b"}}, {{"x", x}}), "takes whole numbers, got 'b'");
+  EXPECT_ERROR(of("reshape", {{"shape", "2,"}}, {{"x", x}}), "ends with a comma");
+  EXPECT_ERROR(of("reshape", {{"shape", "99999999999999999999"}}, {{"x", x}}), "takes whole numbers");
+  EXPECT_ERROR(of("sum", {{"axes", "4294967296"}}, {{"x", x}}), "names axes");
+  EXPECT_ERROR(of("sum", {{"keep_dims", "yes"}}, {{"x", x}}), "cannot be 'yes'. Choose one of false, true.");
+  EXPECT_ERROR(of("cast", {{"dtype", "float"}}, {{"x", x}}), "is a dtype, got 'float'");
+  EXPECT_ERROR(of("softmax", {{"axis", "4294967296"}}, {{"x", x}}), "is an axis, got 4294967296");
+  EXPECT_ERROR(of("power_of_number", {{"exponent", "two"}}, {{"x", x}}), "takes a number, got 'two'");
+  EXPECT_ERROR(of("concat", {{"axis", "0"}}, {{"x0", x}, {"x2", x}}), "x1 is missing");
+  EXPECT_ERROR(of("concat", {{"axis", "0"}}, {{"x", x}}), "there is no argument 'x'. The arguments are: x0, x1, ...");
+  EXPECT_EQ(of("concat", {{"axis", "0"}}, {{"x0", x}, {"x1", x}})[0].shape(), (Shape{4, 3}));
+}
+
+}  // namespace
+}  // namespace orbitgrad::catalogue
