@@ -12,6 +12,7 @@ class Activation : public Module {
   using Function = Tensor (*)(const Tensor&);
   explicit Activation(Function function) : function_(function) {}
   Tensor forward(const Tensor& x, const Pass&) override { return function_(x); }
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   Function function_;
@@ -40,6 +41,7 @@ class Dropout final : public Module {
  public:
   explicit Dropout(double probability);
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   double probability_;
@@ -50,6 +52,7 @@ class Flatten final : public Module {
  public:
   explicit Flatten(int first = 1) : first_(first) {}
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   int first_;

@@ -3,6 +3,7 @@
 #include "engine/autograd/node.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/elementary.hpp"
 #include "engine/ops/normalization.hpp"
 #include "engine/update.hpp"
 #include "nn/batch_statistics.hpp"
@@ -16,6 +17,10 @@ BatchNorm::BatchNorm(std::int64_t fields, const BatchNormOptions& options) : opt
   running_mean_ = register_buffer("running_mean", zeros({fields}, options.dtype));
   running_variance_ = register_buffer("running_variance", ones({fields}, options.dtype));
 }
+
+Tensor BatchNorm::scale() const { return gamma_ / sqrt(running_variance_ + options_.epsilon); }
+
+Tensor BatchNorm::shift() const { return beta_ - running_mean_ * scale(); }
 
 void BatchNorm::set_statistics(const Tensor& mean, const Tensor& variance) {
   assign(running_mean_, mean);

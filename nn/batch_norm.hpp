@@ -21,6 +21,11 @@ class BatchNorm final : public Module {
  public:
   explicit BatchNorm(std::int64_t fields, const BatchNormOptions& options = {});
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
+
+  /// An evaluation pass is x scale + shift.
+  Tensor scale() const;
+  Tensor shift() const;
 
   /// Replaces the running statistics.
   void set_statistics(const Tensor& mean, const Tensor& variance);

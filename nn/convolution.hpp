@@ -14,7 +14,12 @@ class Conv2d final : public Module {
  public:
   Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key, const Conv2dOptions& convolution = {},
          const LayerOptions& options = {});
+  /// With these weights; the bias may be undefined.
+  Conv2d(const Tensor& weight, const Tensor& bias, const Conv2dOptions& convolution = {});
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
+  /// The layer whose output k is scale[k] of this one's, plus shift[k].
+  std::shared_ptr<Conv2d> then_affine(const Tensor& scale, const Tensor& shift) const;
 
  private:
   Conv2dOptions convolution_;
@@ -27,6 +32,7 @@ class LiftConv2d final : public Module {
   LiftConv2d(groups::LatticeGroup group, std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key,
              const GroupConv2dOptions& convolution = {}, const LayerOptions& options = {});
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   groups::LatticeGroup group_;
@@ -41,6 +47,7 @@ class GroupConv2d final : public Module {
   GroupConv2d(groups::LatticeGroup group, std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key,
               const GroupConv2dOptions& convolution = {}, const LayerOptions& options = {});
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   groups::LatticeGroup group_;

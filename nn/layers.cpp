@@ -53,6 +53,11 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey
   if (options.bias) bias_ = register_parameter("bias", zeros({out}, options.dtype));
 }
 
+Conv2d::Conv2d(const Tensor& weight, const Tensor& bias, const Conv2dOptions& convolution) : convolution_(convolution) {
+  weight_ = register_parameter("weight", weight);
+  if (bias) bias_ = register_parameter("bias", bias);
+}
+
 Tensor Conv2d::forward(const Tensor& x, const Pass&) { return conv2d(x, weight_, bias_, convolution_); }
 
 LiftConv2d::LiftConv2d(groups::LatticeGroup group, std::int64_t in, std::int64_t out, std::int64_t kernel,
@@ -90,6 +95,15 @@ Tensor AveragePool2d::forward(const Tensor& x, const Pass&) { return average_poo
 
 Tensor GroupPool::forward(const Tensor& x, const Pass&) {
   return kind_ == PoolKind::max ? group_max_pool(x) : group_mean_pool(x);
+}
+
+Tensor ChannelPool::forward(const Tensor& x, const Pass&) {
+  require(x.rank() >= 2 && x.size(1) % channels_ == 0, "ChannelPool",
+          "takes [N, C {}, ...], got {}. Give it whole fields.", channels_, x.shape().to_string());
+  Shape shape = x.shape();
+  shape[1] /= channels_;
+  const Tensor fields = reshape(x, shape.with_axis(2, channels_));
+  return kind_ == PoolKind::max ? max(fields, {2}) : mean(fields, {2});
 }
 
 Tensor GlobalPool::forward(const Tensor& x, const Pass&) {

@@ -12,6 +12,7 @@ class Linear final : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out, RandomKey key, const LayerOptions& options = {});
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   Tensor weight_, bias_;

@@ -34,6 +34,11 @@ struct NamedTensor {
 };
 using State = std::map<std::string, Tensor>;
 
+/// What a plain network holds in place of the features of a symmetric one; see nn/to_plain.hpp.
+struct PlainFeatures {
+  std::int64_t order = 0;  ///< of the group, for regular features [N, C, S, ...] as channels [N, C S, ...]; 0: no group
+};
+
 /// Copies the tensors of `state`, from any device, into the targets of the same names. The names must be the same on
 /// both sides, with equal shapes and dtypes: otherwise an error of `op` lists every difference, and nothing is changed.
 void load_strictly(std::string_view op, std::vector<NamedTensor> targets, const State& state);
@@ -47,6 +52,10 @@ class Module {
 
   virtual Tensor forward(const Tensor& x, const Pass& pass) = 0;
   Tensor operator()(const Tensor& x, const Pass& pass = {}) { return forward(x, pass); }
+
+  /// The same function of an evaluation pass, by ordinary layers on the features given, which it sets to those it
+  /// returns; null: it does nothing then. For to_plain (nn/to_plain.hpp). Error: the layer has no such form.
+  virtual std::shared_ptr<Module> plain(PlainFeatures& features) const;
 
   /// Handles to the tensors themselves, in order of registration, own ones before those of children. Names are dotted
   /// paths: "conv1.weight".
@@ -102,6 +111,8 @@ class Sequential final : public Module {
     return add(name, std::make_shared<M>(std::forward<Args>(args)...));
   }
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  /// Batch norm right after a convolution becomes part of it.
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 };
 
 }  // namespace orbitgrad::nn

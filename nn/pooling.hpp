@@ -11,6 +11,7 @@ class MaxPool2d final : public Module {
  public:
   explicit MaxPool2d(const Pool2dOptions& options = {}) : options_(options) {}
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   Pool2dOptions options_;
@@ -20,6 +21,7 @@ class AveragePool2d final : public Module {
  public:
   explicit AveragePool2d(const Pool2dOptions& options = {}) : options_(options) {}
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   Pool2dOptions options_;
@@ -32,9 +34,22 @@ class GroupPool final : public Module {
  public:
   explicit GroupPool(PoolKind kind = PoolKind::max) : kind_(kind) {}
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   PoolKind kind_;
+};
+
+/// The same where regular features stand as channels: [N, C S, ...] -> [N, C, ...], over S channels in a row.
+class ChannelPool final : public Module {
+ public:
+  ChannelPool(PoolKind kind, std::int64_t channels) : kind_(kind), channels_(channels) {}
+  Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
+
+ private:
+  PoolKind kind_;
+  std::int64_t channels_;
 };
 
 enum class PoolOver { pixels, group_and_pixels };
@@ -46,6 +61,7 @@ class GlobalPool final : public Module {
  public:
   explicit GlobalPool(PoolKind kind = PoolKind::max, PoolOver over = PoolOver::pixels) : kind_(kind), over_(over) {}
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
   PoolKind kind_;

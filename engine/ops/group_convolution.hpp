@@ -38,4 +38,11 @@ Tensor lift_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const g
 Tensor group_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
                     const GroupConv2dOptions& options = {});
 
+/// The filter bank of the plain convolution that computes the same on channels c S + t and k S + s, which is what other
+/// libraries expand at every call: bank[k S + s, c S + t, u] = w[k, c, h_s^-1 h_t, h_s^-1 u]. Differentiable.
+/// w [K, C, k, k] -> [K S, C, k, k].
+Tensor lift_filter_bank(const Tensor& w, const groups::LatticeGroup& group);
+/// w [K, C, S, k, k] -> [K S, C S, k, k].
+Tensor group_filter_bank(const Tensor& w, const groups::LatticeGroup& group);
+
 }  // namespace orbitgrad

@@ -11,6 +11,7 @@
 #include "nn/check_equivariance.hpp"
 #include "nn/loss.hpp"
 #include "nn/optimizer.hpp"
+#include "nn/to_plain.hpp"
 #include "tests/nn/support.hpp"
 
 namespace orbitgrad::models {
@@ -75,6 +76,18 @@ TEST_P(EveryModel, ImplementationsAgreeUpToRounding) {
   const Tensor gathered = (*make_model(GetParam(), key, {.implementation = "orbit_gather"}))(x);
   const Tensor expanded = (*make_model(GetParam(), key, {.implementation = "expanded"}))(x);
   expect_near(gathered, expanded, 1e-4 * max(absolute(expanded)).item());
+}
+
+TEST_P(EveryModel, FoldsIntoPlainConvolutions) {
+  auto model = make_model(GetParam(), key);
+  nn::estimate_batch_statistics(*model, 3, [](std::int64_t i) {
+    return uniform({8, 1, 28, 28}, key.split(static_cast<std::uint64_t>(i)));
+  });
+  const auto plain = nn::to_plain(*model);
+  for (const auto& [name, tensor] : plain->state())  // nothing but convolutions is left
+    EXPECT_TRUE(name.ends_with(".weight") || name.ends_with(".bias")) << name;
+  const Tensor x = uniform({4, 1, 28, 28}, key), logits = (*model)(x);
+  expect_near((*plain)(x), logits, 1e-4 * max(absolute(logits)).item());
 }
 
 TEST_P(EveryModel, IsAFunctionOfItsKey) {
