@@ -47,6 +47,18 @@ class Dropout final : public Module {
   double probability_;
 };
 
+/// In training passes drops whole fields, axis 1 of [N, C, ...]: every pixel and group element of a field together, so
+/// that regular features stay equivariant. The others are scaled by 1 / (1 - probability).
+class FieldDropout final : public Module {
+ public:
+  explicit FieldDropout(double probability);
+  Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
+
+ private:
+  double probability_;
+};
+
 /// Merges the axes from `first` on: [N, C, H, W] -> [N, C H W].
 class Flatten final : public Module {
  public:

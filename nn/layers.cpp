@@ -20,6 +20,10 @@ void require_sizes(std::string_view layer, std::int64_t in, std::int64_t out, st
           "groups {} must divide in {} and out {}. Take a common divisor.", groups, in, out);
 }
 
+void require_probability(std::string_view layer, double probability) {
+  require(probability >= 0 && probability < 1, layer, "the probability is {}. Take one in [0, 1).", probability);
+}
+
 }  // namespace
 
 Tensor fan_in_normal(const Shape& shape, std::int64_t fan_in, double gain, RandomKey key, DType dtype) {
@@ -116,12 +120,23 @@ Tensor GlobalPool::forward(const Tensor& x, const Pass&) {
   return kind_ == PoolKind::max ? max(x, axes) : mean(x, axes);
 }
 
-Dropout::Dropout(double probability) : probability_(probability) {
-  require(probability >= 0 && probability < 1, "Dropout", "the probability is {}. Take one in [0, 1).", probability);
-}
+Dropout::Dropout(double probability) : probability_(probability) { require_probability("Dropout", probability); }
 
 Tensor Dropout::forward(const Tensor& x, const Pass& pass) {
   return pass.training && probability_ > 0 ? dropout(x, probability_, pass.key) : x;
+}
+
+FieldDropout::FieldDropout(double probability) : probability_(probability) {
+  require_probability("FieldDropout", probability);
+}
+
+Tensor FieldDropout::forward(const Tensor& x, const Pass& pass) {
+  require(x.rank() >= 2, "FieldDropout", "takes [N, C, ...], got {}. Keep the batch and the field axis.",
+          x.shape().to_string());
+  if (!pass.training || probability_ == 0) return x;
+  Shape fields = x.shape();
+  for (int axis = 2; axis < fields.rank(); ++axis) fields[axis] = 1;
+  return x * dropout(ones(fields, x.dtype()).to(x.device()), probability_, pass.key);
 }
 
 Tensor Flatten::forward(const Tensor& x, const Pass&) { return flatten(x, first_); }

@@ -136,6 +136,8 @@ std::shared_ptr<Module> Activation::plain(PlainFeatures&) const { return std::ma
 
 std::shared_ptr<Module> Dropout::plain(PlainFeatures&) const { return nullptr; }
 
+std::shared_ptr<Module> FieldDropout::plain(PlainFeatures&) const { return nullptr; }
+
 std::shared_ptr<Module> Flatten::plain(PlainFeatures& features) const {
   require(features.order == 0 || first_ == 1, op,
           "Flatten from axis {} keeps the group axis of regular features. Flatten from axis 1.", first_);

@@ -9,6 +9,7 @@
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/update.hpp"
+#include "nn/check_equivariance.hpp"
 #include "nn/loss.hpp"
 #include "tests/nn/support.hpp"
 
@@ -95,6 +96,26 @@ TEST(Dropout, ActsInTrainingAlone) {
   EXPECT_NEAR(static_cast<double>(zeroed) / 20000, 0.25, 0.015);
   EXPECT_TRUE(same_bits(Dropout(0)(x, {.training = true, .key = key}), x));
   expect_error([] { Dropout(1.0); }, {"[Dropout]", "[0, 1)"});
+}
+
+TEST(FieldDropout, DropsWholeFieldsAndKeepsRegularFeaturesEquivariant) {
+  FieldDropout layer(0.25);
+  const Tensor x = uniform({20, 50, 4, 3, 3}, key, 1, 2);
+  EXPECT_TRUE(same_bits(layer(x), x));
+  const Pass training{.training = true, .key = key};
+  const Tensor y = layer(x, training);
+  const Tensor factor = y / x;  // 0 or 4/3, one for a field
+  const Tensor one = select(flatten(factor, 2), 2, 0);
+  expect_near(flatten(factor, 2), broadcast_to(unsqueeze(one, 2), {20, 50, 36}), 1e-6);
+  EXPECT_NEAR(mean(one).item(), 1, 0.1);
+  EXPECT_NEAR(max(one).item(), 4.0 / 3, 1e-6);
+  EXPECT_EQ(min(one).item(), 0);
+  const auto p4 = groups::lattice_group("p4");
+  EXPECT_TRUE(check_equivariance([&](const Tensor& in) { return layer(in, training); }, x, p4, Representation::regular,
+                                 Representation::regular)
+                  .is_exact());
+  expect_error([] { FieldDropout(-0.5); }, {"[FieldDropout]", "[0, 1)"});
+  expect_error([&] { layer(zeros({3}), training); }, {"[FieldDropout]", "[3]"});
 }
 
 TEST(Flatten, MergesTheLastAxes) {

@@ -73,6 +73,7 @@ std::shared_ptr<Sequential> network_over(const groups::LatticeGroup& group, Pool
   network->add<Tanh>("tanh");
   network->add<BatchNorm>("norm2", 4, BatchNormOptions{.dtype = DType::float64});  // after no convolution: it stays
   network->add<Dropout>("dropout", 0.5);
+  network->add<FieldDropout>("field_dropout", 0.5);
   network->add<AveragePool2d>("average", Pool2dOptions{.kernel = 2});
   network->add<GroupConv2d>("group", group, 4, 6, 3, key.split(3), GroupConv2dOptions{.padding = 1, .groups = 2},
                             LayerOptions{.bias = false, .dtype = DType::float64});
