@@ -4,6 +4,8 @@
 #include "engine/dispatch.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/row_groups.hpp"
+#include "engine/ops/segments.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
 #include "kernels/gather_axis/gather_axis.hpp"
@@ -29,26 +31,6 @@ struct ScatterAddNode final : Node {
   std::vector<Tensor> backward(const Tensor& dy) override { return {gather(dy, axis_, input(1)), Tensor()}; }
   int axis_;
 };
-
-/// Dense positions in [0, length) where the index is: negative ones are moved up, others outside are an error. They are
-/// read here, whatever the device, so that a wrong position is an error of this op and not of a later one.
-Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t length) {
-  require(index.dtype() == DType::int64, op, "positions must be int64, got {}. Convert with to(DType::int64).",
-          name(index.dtype()));
-  const Tensor dense = contiguous(index), here = on_host(dense);
-  const std::int64_t* values = here.host_data<std::int64_t>();
-  bool has_negative = false;
-  for (std::int64_t i = 0; i < dense.numel(); ++i) {
-    require(values[i] >= -length && values[i] < length, op,
-            "position {} is outside an axis of length {}. Use -{} to {}.", values[i], length, length, length - 1);
-    has_negative = has_negative || values[i] < 0;
-  }
-  if (!has_negative) return dense;
-  Tensor moved = Tensor::empty(dense.shape(), DType::int64, DeviceKind::cpu);
-  std::int64_t* target = fresh_host_data<std::int64_t>(moved);
-  for (std::int64_t i = 0; i < dense.numel(); ++i) target[i] = values[i] < 0 ? values[i] + length : values[i];
-  return to_device(moved, index.device());
-}
 
 kernels::GatherAxisProblem problem_along(const Shape& x, int axis, std::int64_t picks) {
   kernels::GatherAxisProblem problem{.outer = 1, .size = x[axis], .picks = picks, .inner = 1};
@@ -103,11 +85,7 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   const int along = normalize_axis("index_select", axis, x.rank());
   require(index.rank() == 1, "index_select", "positions must have rank 1, got shape {}. Use gather for more.",
           index.shape());
-  // The same positions for every element of the other axes.
-  Shape broadcastable, full = x.shape();
-  for (int i = 0; i < x.rank(); ++i) broadcastable.push_back(i == along ? index.numel() : 1);
-  full[along] = index.numel();
-  return gather(x, along, broadcast_to(reshape(index, broadcastable), full));
+  return take(x, index, along);
 }
 
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {

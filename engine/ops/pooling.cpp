@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "engine/ops/linear_map.hpp"
+#include "engine/ops/pick_positions.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "kernels/group_pool/group_pool.hpp"
 #include "kernels/pooling/pooling.hpp"
@@ -11,32 +11,13 @@ namespace orbitgrad {
 
 namespace {
 
-/// What a maximum does once its winners are fixed: y = x at the winners, as a linear map of x.
-struct PickWinners {
-  static constexpr std::string_view name = "pick_winners", adjoint_name = "scatter_to_winners";
-  kernels::GatherAxisProblem problem;
-  Shape in_shape, out_shape;
-  Tensor index;
-
-  template <class T>
-  void forward(DeviceKind device, const T* x, T* y) const {
-    launch<kernels::GatherAxis<T>>(name, device, kernels::cpu::gather_axis<T>, problem, x, index.data<std::int64_t>(),
-                                   y);
-  }
-  template <class T>
-  void adjoint(DeviceKind device, const T* y, T* x) const {
-    launch<kernels::ScatterAddAxis<T>>(adjoint_name, device, kernels::cpu::scatter_add_axis<T>, problem, y,
-                                       index.data<std::int64_t>(), x);
-  }
-};
-
 /// Over pixels or over the group; keeps nothing but the positions of the winners.
 struct MaximumNode final : Node {
   MaximumNode(std::string_view name, const kernels::GatherAxisProblem& problem) : name_(name), problem_(problem) {}
   std::string_view name() const override { return name_; }
   Saves saves() const override { return Saves::input(1); }
   std::vector<Tensor> backward(const Tensor& dy) override {
-    return {linear::apply_adjoint(PickWinners{problem_, input_shape(0), dy.shape(), input(1)}, dy), Tensor()};
+    return {linear::apply_adjoint(PickPositions{problem_, input_shape(0), dy.shape(), input(1)}, dy), Tensor()};
   }
   std::string_view name_;
   kernels::GatherAxisProblem problem_;

@@ -1,0 +1,40 @@
+// The positions k with index[k] = r for every r, in order of k: what turns a sum by index into a product with a sparse
+// matrix. Included by op sources only.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/tensor.hpp"
+
+namespace orbitgrad {
+
+/// Dense int64 positions in [0, length): negative ones are moved up, others outside are an error of `op`. They are read
+/// on the host, whatever the device, so that a wrong position is an error of this op and not of a later one.
+Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t length);
+
+/// Immutable but for the lists, which are made when first asked for.
+class RowGroups {
+ public:
+  /// index: int64 [n] on any device, checked: each in [0, rows).
+  RowGroups(Tensor index, std::int64_t rows) : index_(std::move(index)), rows_(rows) {}
+
+  /// Group r is entry[offset[r]] .. entry[offset[r + 1] - 1]. Both int64, on the device of the index.
+  struct Lists {
+    Tensor offset, entry;
+  };
+  const Lists& lists() const;
+
+  const Tensor& index() const { return index_; }
+  std::int64_t rows() const { return rows_; }
+  std::int64_t count() const { return index_.numel(); }
+
+ private:
+  Tensor index_;
+  std::int64_t rows_;
+  mutable std::once_flag made_;
+  mutable Lists lists_;
+};
+
+}  // namespace orbitgrad
