@@ -4,7 +4,7 @@
 
 # What the build needs, as package or package:program; a program that is there already will do, whatever brought it.
 build_packages=(g++:g++ cmake:cmake ninja-build:ninja ccache:ccache libopenblas-dev libdnnl-dev libfmt-dev libcli11-dev
-  nlohmann-json3-dev zlib1g-dev)
+  nlohmann-json3-dev zlib1g-dev libeigen3-dev)
 test_packages=(libgtest-dev libbenchmark-dev clang-format:clang-format)
 
 say() { printf '%s\n' "$*"; }
