@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/kernel_clock.hpp"
+#include "engine/kernel_versions.hpp"
 #include "engine/tensor.hpp"
 #include "kernels/launch_error.hpp"
 
@@ -39,6 +40,29 @@ const kernels::Implementation<Kernel>* version_for(DeviceKind device, const type
   return kernels::Registry<Kernel>::best(device, problem);
 }
 
+/// The version to launch: that of version_for, or the one that KernelVersions forces, which notes the dispatch. Null on
+/// the cpu: its own choice.
+template <class Kernel>
+const kernels::Implementation<Kernel>* version_to_launch(std::string_view op, DeviceKind device,
+                                                         const typename Kernel::Problem& problem) {
+  const kernels::Implementation<Kernel>* automatic =
+      device == DeviceKind::cpu ? nullptr : version_for<Kernel>(device, problem);
+  if (KernelVersions::current() == nullptr) [[likely]]
+    return automatic;
+  std::vector<const kernels::Implementation<Kernel>*> versions;
+  std::vector<KernelVersions::Offer> offers;
+  for (const auto& candidate : kernels::Registry<Kernel>::all()) {
+    if (candidate.device != device_of_versions(device)) continue;
+    typename Kernel::Problem asked = problem;  // what pays for large sizes only may be asked for all the same
+    if constexpr (requires { asked.implementation.empty(); }) asked.implementation = candidate.name;
+    versions.push_back(&candidate);
+    offers.push_back({candidate.name, candidate.supports(asked)});
+  }
+  const int forced = KernelVersions::current()->choose(op, Kernel::name, device, offers,
+                                                       automatic == nullptr ? std::string_view() : automatic->name);
+  return forced < 0 ? automatic : versions[static_cast<std::size_t>(forced)];
+}
+
 /// The argument of type Problem: the one that selects the version.
 template <class Problem, class First, class... Rest>
 const Problem& problem_among(const First& first, const Rest&... rest) {
@@ -52,13 +76,13 @@ const Problem& problem_among(const First& first, const Rest&... rest) {
 /// `op`: the device has no version for this problem, or the launch failed.
 template <class Kernel, class... Arguments>
 void launch(std::string_view op, DeviceKind device, typename Kernel::Launch* on_cpu, const Arguments&... arguments) {
-  if (device == DeviceKind::cpu) return KernelClock::run([&] { on_cpu(arguments...); });
-  const auto* version = version_for<Kernel>(device, problem_among<typename Kernel::Problem>(arguments...));
+  const auto* version = version_to_launch<Kernel>(op, device, problem_among<typename Kernel::Problem>(arguments...));
+  if (device == DeviceKind::cpu && version == nullptr) return KernelClock::run([&] { on_cpu(arguments...); });
   if (version == nullptr) fail_no_version(op, device, Kernel::name);
   try {
     KernelClock::run([&] {
       version->launch(arguments...);
-      if (KernelClock::is_timing()) wait_for(device);
+      if (KernelClock::is_timing() && device != DeviceKind::cpu) wait_for(device);
     });
   } catch (const kernels::LaunchError& error) {
     fail_launch(op, device, error);

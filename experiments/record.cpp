@@ -92,6 +92,12 @@ Record Record::from_json(std::string_view text, std::string_view origin) {
   return record;
 }
 
+std::optional<double> number_of(const Value& value) {
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  return std::nullopt;
+}
+
 std::string to_string(const Value& value) {
   return std::visit([](const auto& plain) { return fmt::format("{}", plain); }, value);
 }

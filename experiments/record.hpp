@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,8 @@ class Record {
   std::vector<std::pair<std::string, Value>> entries_;
 };
 
+/// A whole or real number; nothing for a text or a flag.
+std::optional<double> number_of(const Value& value);
 /// A value as a person reads it.
 std::string to_string(const Value& value);
 

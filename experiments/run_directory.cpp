@@ -21,6 +21,7 @@ constexpr std::string_view metrics_bytes_key = "metrics_bytes", metrics_checksum
 
 Path metrics_file(const Path& run) { return run / "metrics.jsonl"; }
 Path timing_file(const Path& run) { return run / "timing.jsonl"; }
+Path event_file(const Path& run) { return run / "events.out.tfevents.0.orbitgrad"; }
 
 /// Without the exceptions of the standard library, whose text has no remedy.
 bool is_there(const Path& file) {
@@ -40,7 +41,8 @@ void make_folder(const Path& folder) {
 bool is_of_begun_run(const Path& file) {
   const std::string name = file.filename();
   return name == ".lock" || name == "config.json" || name == "metrics.jsonl" || name == "timing.jsonl" ||
-         name.starts_with("config.json.unfinished-") || name.starts_with("checkpoint.safetensors.unfinished-");
+         name.starts_with("events.out.tfevents.") || name.starts_with("config.json.unfinished-") ||
+         name.starts_with("checkpoint.safetensors.unfinished-");
 }
 
 /// A run locks its folder before it writes anything: a file that is there without the lock belongs to somebody else.
@@ -91,6 +93,17 @@ Record read_settings(const Path& run) {
   return Record::from_json(read_file(file, std::int64_t{1} << 20), file.string());
 }
 
+std::vector<Record> read_metrics(const Path& run) {
+  const Path file = metrics_file(run);
+  require(is_there(file), op, "{}: this is not the folder of a run: it has no metrics.jsonl. Check the path.",
+          run.string());
+  const std::string text = read_file(file);
+  std::vector<Record> lines;
+  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    lines.push_back(Record::from_json(std::string_view(text).substr(begin, end - begin), file.string()));
+  return lines;
+}
+
 RunDirectory::RunDirectory(Path folder, const Record& settings, const RunOptions& options) : path_(std::move(folder)) {
   make_folder(path_);
   require_own_folder(path_);
@@ -128,9 +141,11 @@ void RunDirectory::check_settings(const Record& settings, const RunOptions& opti
 }
 
 void RunDirectory::log(const Record& line) {
+  if (events_ == nullptr) events_ = std::make_unique<EventLog>(event_file(path_), read_metrics(path_));
   const std::string text = line.to_json();
   metrics_->append(text);
   metrics_checksum_ = extended_checksum(extended_checksum(metrics_checksum_, text), "\n");
+  events_->add(line);
 }
 
 void RunDirectory::log_time(std::int64_t step, double seconds) {
@@ -170,6 +185,7 @@ void RunDirectory::cut_metrics(std::int64_t bytes, const std::string* expected_c
           file.string(), bytes);
   metrics_->cut(bytes);
   metrics_checksum_ = checksum;
+  events_.reset();
 }
 
 std::optional<SafeTensors> RunDirectory::load_checkpoint() {

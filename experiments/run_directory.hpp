@@ -1,6 +1,7 @@
 // The folder of one run: config.json (its settings), metrics.jsonl (one JSON object a line), timing.jsonl (the clock,
-// kept apart so that metrics.jsonl is a function of the settings alone) and checkpoint.safetensors (all it takes to go
-// on). A process killed at any moment leaves a folder from which the run continues to the same bits.
+// kept apart so that metrics.jsonl is a function of the settings alone), events.out.tfevents.* (the metrics for
+// TensorBoard) and checkpoint.safetensors (all it takes to go on). A process killed at any moment leaves a folder from
+// which the run continues to the same bits.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "engine/io/file.hpp"
 #include "engine/io/safetensors.hpp"
+#include "experiments/event_log.hpp"
 #include "experiments/record.hpp"
 
 namespace orbitgrad::experiments {
@@ -32,7 +34,7 @@ class RunDirectory {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Appends a line to metrics.jsonl. It must not depend on the clock.
+  /// Appends a line to metrics.jsonl, and to the event file with the clock. It must not depend on the clock.
   void log(const Record& line);
   /// Appends {step, seconds} to timing.jsonl: the time the run has taken up to that step, over all its processes.
   void log_time(std::int64_t step, double seconds);
@@ -53,6 +55,7 @@ class RunDirectory {
   std::filesystem::path path_;
   std::unique_ptr<FolderLock> lock_;
   std::unique_ptr<LineLog> metrics_;
+  std::unique_ptr<EventLog> events_;    // begun anew by the first line that this process adds
   std::uint32_t metrics_checksum_ = 0;  // CRC-32 of metrics.jsonl
 };
 
@@ -61,5 +64,8 @@ std::filesystem::path checkpoint_file(const std::filesystem::path& run);
 
 /// The settings in config.json. Error: this is not the folder of a run.
 Record read_settings(const std::filesystem::path& run);
+/// The lines of metrics.jsonl, without one that is being written. Error: this is not the folder of a run, or a line is
+/// damaged.
+std::vector<Record> read_metrics(const std::filesystem::path& run);
 
 }  // namespace orbitgrad::experiments

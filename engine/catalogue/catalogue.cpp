@@ -63,8 +63,8 @@ std::int64_t parse_integer(std::string_view op, std::string_view setting, std::s
 
 void check_tensors(const Op& op, const Tensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
-    const bool is_known = std::ranges::any_of(op.arguments, [&](const Argument& a) { return names(name, a); });
-    require(is_known, op.name, "there is no argument '{}'. The arguments are: {}.", name, names_of(op.arguments));
+    require(find_argument(op, name) != nullptr, op.name, "there is no argument '{}'. The arguments are: {}.", name,
+            names_of(op.arguments));
   }
   for (const Argument& argument : op.arguments) {
     const std::string first = argument.presence == Presence::several ? entry_name(argument.name, 0) : argument.name;
@@ -101,6 +101,22 @@ std::string_view name(Elements elements) {
       return "bool";
   }
   return "?";
+}
+
+bool allows(Elements elements, DType dtype) {
+  switch (elements) {
+    case Elements::floating:
+      return is_floating(dtype);
+    case Elements::number:
+      return dtype != DType::boolean;
+    case Elements::any:
+      return true;
+    case Elements::index:
+      return dtype == DType::int64;
+    case Elements::boolean:
+      return dtype == DType::boolean;
+  }
+  return false;
 }
 
 std::string_view name(SettingType type) {
@@ -239,6 +255,11 @@ const std::vector<Op>& ops() {
 
 const Op* find_op(std::string_view name) { return find_named(ops(), name); }
 
+const Argument* find_argument(const Op& op, std::string_view name) {
+  const auto found = std::ranges::find_if(op.arguments, [&](const Argument& a) { return names(name, a); });
+  return found == op.arguments.end() ? nullptr : &*found;
+}
+
 std::vector<Tensor> run(const Op& op, const Tensors& tensors, const Settings& settings) {
   return op.run(Call(op, tensors, settings)).tensors;
 }
@@ -248,8 +269,8 @@ Tensors example_tensors(const Op& op, const Example& example) {
   for (std::size_t i = 0; i < example.tensors.size(); ++i) {
     const ExampleTensor& wanted = example.tensors[i];
     Tensor tensor = wanted.values(wanted.shape, i + 1);
-    const auto argument = std::ranges::find_if(op.arguments, [&](const Argument& a) { return names(wanted.name, a); });
-    if (op.derivatives != Derivatives::none && argument != op.arguments.end() && argument->is_differentiable &&
+    const Argument* argument = find_argument(op, wanted.name);
+    if (op.derivatives != Derivatives::none && argument != nullptr && argument->is_differentiable &&
         is_floating(tensor.dtype()))
       tensor.set_requires_grad();
     result.emplace(wanted.name, std::move(tensor));

@@ -19,6 +19,7 @@ namespace orbitgrad::catalogue {
 /// The element types an argument may have: float32 and float64; these and integers; any; int64; bool.
 enum class Elements { floating, number, any, index, boolean };
 std::string_view name(Elements elements);
+bool allows(Elements elements, DType dtype);
 
 /// `several`: a list of tensors, given as NAME0, NAME1, ...
 enum class Presence { required, optional, several };
@@ -123,6 +124,8 @@ struct Op {
 const std::vector<Op>& ops();
 /// Null if there is none.
 const Op* find_op(std::string_view name);
+/// The argument of that name, or the list that "x7" belongs to; null if there is none.
+const Argument* find_argument(const Op& op, std::string_view name);
 
 /// Runs the op. Error: what Call and the op say.
 std::vector<Tensor> run(const Op& op, const Tensors& tensors, const Settings& settings = {});

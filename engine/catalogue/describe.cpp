@@ -73,7 +73,8 @@ Op binary(std::string name, std::string family, std::string header, std::string 
           .derivatives = derivatives,
           .run = [function](const Call& call) { return function(call["a"], call["b"]); },
           .examples = {{.tensors = {{"a", {2, 3}, values}, {"b", {2, 3}, values}}},
-                       {.tensors = {{"a", {2, 1, 3}, values}, {"b", {4, 1}, values}}}}};
+                       {.tensors = {{"a", {2, 1, 3}, values}, {"b", {4, 1}, values}}},
+                       {.tensors = {{"a", {}, values}, {"b", {2}, values}}}}};
 }
 
 }  // namespace orbitgrad::catalogue

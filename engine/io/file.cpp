@@ -106,9 +106,13 @@ LineLog::LineLog(path file)
 LineLog::~LineLog() { ::close(descriptor_); }
 
 void LineLog::append(std::string_view line) {
-  const std::int64_t before = bytes();
   std::string text(line);
   text += '\n';
+  append_bytes(text);
+}
+
+void LineLog::append_bytes(std::string_view text) {
+  const std::int64_t before = bytes();
   if (const int code = write_all(descriptor_, text); code != 0) {
     if (::ftruncate(descriptor_, before) != 0) io::fail_system("line_log", path_, "remove half a line from it");
     io::fail_system("line_log", path_, "add a line to it", code);

@@ -31,6 +31,8 @@ class LineLog {
 
   /// Appends the line and '\n'. After an Error (full disk) the file ends where it did before.
   void append(std::string_view line);
+  /// Appends these bytes alone, for a file of records that are not lines.
+  void append_bytes(std::string_view bytes);
   /// Flushes to the disk.
   void flush();
   std::int64_t bytes() const;

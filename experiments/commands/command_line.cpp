@@ -30,6 +30,8 @@ constexpr Command commands[] = {
     {"list", "List experiments, models and data sets", list_command},
     {"devices", "List what kernels can run on", devices_command},
     {"bench", "Count what the CUDA kernels do, on the simulator", bench_command},
+    {"op", "Run any op of the engine on npy files, with its derivatives", op_command},
+    {"plot", "Draw a metric of one or several runs as SVG and PNG, by gnuplot", plot_command},
 };
 
 }  // namespace

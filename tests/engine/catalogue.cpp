@@ -5,11 +5,12 @@
 
 #include <regex>
 
-#include "engine/ops/arithmetic.hpp"
-#include "engine/ops/cast.hpp"
+#include "engine/catalogue/evaluate.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/transfer.hpp"
+#include "engine/random.hpp"
 #include "tests/engine/expect_error.hpp"
-#include "tests/engine/gradient_cases.hpp"
+#include "tests/engine/op_checks.hpp"
 
 namespace orbitgrad::catalogue {
 namespace {
@@ -77,6 +78,50 @@ TEST(Catalogue, DerivativesAreAsPromised) {
           testing::check_derivatives(checked);
         else
           gradcheck(checked.function, checked.inputs);
+      } catch (const Error& error) {
+        ADD_FAILURE() << error.what();
+      }
+    }
+  }
+}
+
+Tensors on_device(const Tensors& tensors, DeviceKind device) {
+  Tensors moved;
+  for (const auto& [name, tensor] : tensors) moved.emplace(name, to_device(tensor.detach(), device));
+  return moved;
+}
+
+void expect_close(const Tensors& found, const Tensors& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (const auto& [name, tensor] : expected) {
+    const double tolerance = tensor.dtype() == DType::float64 ? 1e-11 : 1e-5;
+    EXPECT_LE(testing::relative_difference(found.at(name), tensor), tolerance) << name;
+  }
+}
+
+TEST(Catalogue, DevicesAgreeToTheSecondDerivative) {
+  if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "it runs on both by itself";
+  for (const Op& op : ops()) {
+    if (op.name == "to_device") continue;  // its device is a setting
+    for (const Example& example : op.examples) {
+      SCOPED_TRACE(title(op, example));
+      try {
+        const Tensors tensors = on_device(example_tensors(op, example), DeviceKind::cpu);
+        const Tensor y = run(op, tensors, example.settings)[0];
+        const bool has_derivative = op.derivatives != Derivatives::none;
+        const Tensor cotangent = has_derivative ? uniform(y.shape(), RandomKey{1}, -1, 1, y.dtype()) : Tensor();
+        Tensors vectors;
+        for (const auto& [name, tensor] : example_tensors(op, example))
+          if (tensor.requires_grad() && op.derivatives == Derivatives::every_order)
+            vectors.emplace(name, uniform(tensor.shape(), RandomKey{vectors.size() + 2}, -1, 1, tensor.dtype()));
+        const Evaluation here = evaluate(op, tensors, example.settings, cotangent, vectors);
+        const ScopedDefaultDevice scope(DeviceKind::sim);
+        const Evaluation there = evaluate(op, on_device(tensors, DeviceKind::sim), example.settings,
+                                          has_derivative ? to_device(cotangent, DeviceKind::sim) : Tensor(),
+                                          on_device(vectors, DeviceKind::sim));
+        expect_close(there.results, here.results);
+        expect_close(there.gradients, here.gradients);
+        expect_close(there.second, here.second);
       } catch (const Error& error) {
         ADD_FAILURE() << error.what();
       }

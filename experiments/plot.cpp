@@ -1,0 +1,137 @@
+#include "experiments/plot.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "engine/error.hpp"
+#include "engine/io/file.hpp"
+
+namespace orbitgrad::experiments {
+
+namespace {
+
+constexpr std::string_view op = "plot";
+
+/// The number of that name, or NaN.
+double number_in(const Record& line, const std::string& name) {
+  const Value* value = line.find(name);
+  return value == nullptr ? NAN : number_of(*value).value_or(NAN);
+}
+
+bool is_of_kind(const Record& line, const std::string& kind) {
+  const Value* found = line.find("kind");
+  return found != nullptr && to_string(*found) == kind;
+}
+
+/// Text between gnuplot's single quotes, where only the quote itself is special.
+std::string in_quotes(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'') result += '\'';
+    result += c == '\n' ? ' ' : c;
+  }
+  return result += "'";
+}
+
+/// Removes the file at the end of the scope.
+struct Scratch {
+  std::filesystem::path path;
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+  }
+};
+
+/// Runs gnuplot on the script and gives what it complains about.
+std::string run_gnuplot(const std::filesystem::path& script, const std::filesystem::path& complaints) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, complaints.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  std::string program = "gnuplot", file = script.string();
+  char* const arguments[] = {program.data(), file.data(), nullptr};
+  pid_t child = 0;
+  const int failed = posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  require(failed == 0, op, "gnuplot cannot be started: {}. Install it (Debian package gnuplot-nox).",
+          std::strerror(failed));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  require(!WIFEXITED(status) || WEXITSTATUS(status) != 127, op,
+          "gnuplot cannot be started. Install it (Debian package gnuplot-nox).");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
+  const std::string text = read_file(complaints);
+  return text.empty() ? "it was stopped" : text;
+}
+
+void draw_one(const std::vector<Curve>& curves, const std::string& metric, const std::string& terminal,
+              const std::filesystem::path& base) {
+  std::filesystem::path target = base;
+  target += "." + terminal;
+  const auto beside = [&](const char* ending) {
+    std::filesystem::path path = target;
+    path += fmt::format(".unfinished-{}{}", ::getpid(), ending);
+    return Scratch{path};
+  };
+  const Scratch script = beside(".gp"), complaints = beside(".log"), picture = beside("");
+  write_file_atomically(script.path, gnuplot_script(curves, metric, terminal, picture.path));
+  std::string complaint = run_gnuplot(script.path, complaints.path);
+  std::ranges::replace(complaint, '\n', ' ');
+  require(complaint.empty(), op, "gnuplot could not draw {}: {}. Check that it has the terminal {}.", target.string(),
+          complaint, terminal);
+  write_file_atomically(target, read_file(picture.path));
+}
+
+}  // namespace
+
+std::vector<std::string> metric_names(const std::vector<Record>& lines, const std::string& kind) {
+  std::vector<std::string> names;
+  for (const Record& line : lines) {
+    if (!is_of_kind(line, kind)) continue;
+    for (const auto& [name, value] : line.entries())
+      if (name != "step" && number_of(value) && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+Curve curve_of(std::string title, const std::vector<Record>& lines, const std::string& kind,
+               const std::string& metric) {
+  Curve curve{std::move(title), {}};
+  for (const Record& line : lines) {
+    const double x = number_in(line, "step"), y = number_in(line, metric);
+    if (is_of_kind(line, kind) && std::isfinite(x) && std::isfinite(y)) curve.points.emplace_back(x, y);
+  }
+  return curve;
+}
+
+std::string gnuplot_script(const std::vector<Curve>& curves, const std::string& metric, const std::string& terminal,
+                           const std::filesystem::path& file) {
+  std::string text = fmt::format(
+      "set terminal {} size 900,600 noenhanced\nset output {}\nset xlabel 'step'\nset ylabel {}\nset grid\n"
+      "set key outside below\n",
+      terminal == "png" ? "pngcairo" : "svg", in_quotes(file.string()), in_quotes(metric));
+  std::string plots;
+  for (std::size_t i = 0; i < curves.size(); ++i) {
+    text += fmt::format("$curve{} << END\n", i);
+    for (const auto& [x, y] : curves[i].points) text += fmt::format("{} {}\n", x, y);
+    text += "END\n";
+    if (i > 0) plots += ", ";
+    plots += fmt::format("$curve{} using 1:2 with linespoints pointsize 0.3 title {}", i, in_quotes(curves[i].title));
+  }
+  return text + "plot " + plots + "\n";
+}
+
+void draw(const std::vector<Curve>& curves, const std::string& metric, const std::filesystem::path& base) {
+  for (const char* terminal : {"svg", "png"}) draw_one(curves, metric, terminal, base);
+}
+
+}  // namespace orbitgrad::experiments
