@@ -1,7 +1,7 @@
 // Plain two-dimensional correlation, NCHW, with its two derivatives (the operation is bilinear, they close on three
 // ops):
 //   y[n,k,o] = b[k] + sum_{c,u} xpad[n, c, o stride + u dilation - padding] w[k, c, u],   xpad = x continued by zeros.
-// Implementations `onednn` (float) and `im2col` (float, double; lowering to our GEMM).
+// Implementations `onednn` (float) and `direct` (float, double; conv2d/direct.hpp).
 #pragma once
 
 #include <cstdint>

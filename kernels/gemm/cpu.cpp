@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/gemm/micro_kernel.hpp"
-#include "kernels/gemm/workspace.hpp"
+#include "kernels/gemm/blocked.hpp"
 #include "kernels/parallel.hpp"
 
 #ifdef ORBITGRAD_HAVE_OPENBLAS
@@ -22,8 +21,9 @@ struct Partition {
 };
 
 Partition partition(const GemmProblem& problem, std::int64_t unit_m, std::int64_t unit_n) {
-  constexpr double enough_work = 8e6;  // flops of a tile that repay its packing and a thread's wake-up
-  constexpr std::int64_t most_m = 240, most_n = 512;
+  // Flops of a tile that repay its packing and a thread's wake-up; a large product has tiles for eight threads.
+  const double enough_work = std::clamp(problem.flops() / static_cast<double>(8 * problem.batch), 8e6, 1e9);
+  constexpr std::int64_t most_m = 960, most_n = 2048;
   std::int64_t tile_m = std::min(most_m, ceil_div(problem.m, unit_m) * unit_m);
   std::int64_t tile_n = std::min(most_n, ceil_div(problem.n, unit_n) * unit_n);
   const auto work = [&] {
@@ -70,63 +70,9 @@ bool is_done_without_products(const GemmProblem& problem, T* c) {
   return true;
 }
 
-struct PackedA {};
-struct PackedB {};
-
-/// Panels of `width` consecutive indices: to[panel][d][width], zeros beyond `extent`; element (d, i) is
-/// from[d depth_stride + i extent_stride].
-template <class T>
-void pack(std::int64_t extent, std::int64_t depth, std::int64_t width, const T* from, std::int64_t extent_stride,
-          std::int64_t depth_stride, T* to) {
-  for (std::int64_t first = 0; first < extent; first += width, to += depth * width) {
-    const std::int64_t count = std::min(width, extent - first);
-    const T* origin = from + first * extent_stride;
-    if (extent_stride == 1) {
-      for (std::int64_t d = 0; d < depth; ++d) {
-        std::copy_n(origin + d * depth_stride, count, to + d * width);
-        std::fill(to + d * width + count, to + (d + 1) * width, T{0});
-      }
-    } else {
-      for (std::int64_t i = 0; i < width; ++i)
-        for (std::int64_t d = 0; d < depth; ++d)
-          to[d * width + i] = i < count ? origin[i * extent_stride + d * depth_stride] : T{0};
-    }
-  }
-}
-
 template <class T>
 void blocked(const GemmProblem& problem, const T* a, const T* b, T* c) {
-  if (is_done_without_products(problem, c)) return;
-  constexpr std::int64_t rows = max_tile_rows, columns = tile_columns<T>, most_depth = 256;
-  const Partition parts = partition(problem, rows, columns);
-  const std::int64_t a_row = problem.transpose_a ? 1 : problem.lda, a_depth = problem.transpose_a ? problem.lda : 1;
-  const std::int64_t b_column = problem.transpose_b ? problem.ldb : 1, b_depth = problem.transpose_b ? 1 : problem.ldb;
-  for_each_tile(
-      problem, parts, [&](std::int64_t batch, std::int64_t i0, std::int64_t m, std::int64_t j0, std::int64_t n) {
-        const T* a_tile = a + batch * problem.batch_stride_a + i0 * a_row;
-        const T* b_tile = b + batch * problem.batch_stride_b + j0 * b_column;
-        T* c_tile = c + batch * problem.batch_stride_c + i0 * problem.ldc + j0;
-        T* packed_a = workspace<PackedA, T>(parts.tile_m * most_depth);
-        T* packed_b = workspace<PackedB, T>(parts.tile_n * most_depth);
-        for (std::int64_t d0 = 0; d0 < problem.k; d0 += most_depth) {
-          const std::int64_t depth = std::min(most_depth, problem.k - d0);
-          const bool starts_from_zero = d0 == 0 && !problem.accumulate;
-          pack(m, depth, rows, a_tile + d0 * a_depth, a_row, a_depth, packed_a);
-          pack(n, depth, columns, b_tile + d0 * b_depth, b_column, b_depth, packed_b);
-          for (std::int64_t j = 0; j < n; j += columns)
-            for (std::int64_t i = 0; i < m; i += rows) {
-              alignas(64) T tile[rows * columns];  // whole, so that border tiles run the same instructions
-              const std::int64_t height = std::min(rows, m - i), width = std::min(columns, n - j);
-              if (starts_from_zero || height < rows || width < columns) std::fill(tile, tile + rows * columns, T{0});
-              if (!starts_from_zero)
-                for (std::int64_t row = 0; row < height; ++row)
-                  std::copy_n(c_tile + (i + row) * problem.ldc + j, width, tile + row * columns);
-              micro_kernel<T, max_tile_rows>(depth, packed_a + i * depth, packed_b + j * depth, tile, columns);
-              for (std::int64_t row = 0; row < height; ++row)
-                std::copy_n(tile + row * columns, width, c_tile + (i + row) * problem.ldc + j);
-            }
-        }
-      });
+  if (!is_done_without_products(problem, c)) blocked_gemm(problem, a, b, c);
 }
 
 #ifdef ORBITGRAD_HAVE_OPENBLAS

@@ -4,7 +4,9 @@
 // Several tables may share one a: `Sets` tiles run side by side so that one row alone keeps the machine busy.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/gemm/vector.hpp"
 
@@ -50,9 +52,9 @@ void gather_micro_kernel(std::int64_t depth, const T* a, const T* b, const std::
       for (int half = 0; half < 2; ++half) store(c + set * c_set + row * c_row + half * lanes<T>, sum[set][row][half]);
 }
 
-/// The same with row_d = d: b is [depth][tile_columns].
+/// The same with row_d = d: b has rows `b_row` apart.
 template <class T, int Rows>
-void micro_kernel(std::int64_t depth, const T* a, const T* b, T* c, std::int64_t c_row) {
+void micro_kernel(std::int64_t depth, const T* a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
   if (depth <= 0) return;  // else g++ keeps a second copy of the sums for a loop that never runs
   Vector<T> sum[Rows][2];
 #pragma GCC unroll 16
@@ -69,13 +71,26 @@ void micro_kernel(std::int64_t depth, const T* a, const T* b, T* c, std::int64_t
       sum[row][1] = multiply_add(scale, b1, sum[row][1]);
     }
     a += Rows;
-    b += tile_columns<T>;
+    b += b_row;
   }
 #pragma GCC unroll 16
   for (int row = 0; row < Rows; ++row) {
     store(c + row * c_row, sum[row][0]);
     store(c + row * c_row + lanes<T>, sum[row][1]);
   }
+}
+
+template <class T>
+using MicroKernel = void(std::int64_t, const T*, const T*, std::int64_t, T*, std::int64_t);
+
+/// The micro-kernel of that many rows, 1..max_tile_rows.
+template <class T>
+MicroKernel<T>* micro_kernel_of(std::int64_t rows) {
+  static constexpr auto kernels = []<int... index>(std::integer_sequence<int, index...>) {
+    return std::array<MicroKernel<T>*, sizeof...(index)>{micro_kernel<T, index + 1>...};
+  }
+  (std::make_integer_sequence<int, max_tile_rows>());
+  return kernels[static_cast<std::size_t>(rows - 1)];
 }
 
 }  // namespace orbitgrad::kernels::cpu

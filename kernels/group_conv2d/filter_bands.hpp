@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/gemm/outer_kernel.hpp"
 #include "kernels/group_conv2d/column_tile.hpp"
 #include "kernels/group_conv2d/orbit_tables.hpp"
-#include "kernels/group_conv2d/outer_kernel.hpp"
 
 namespace orbitgrad::kernels::cpu {
 

@@ -51,20 +51,6 @@ struct IrrepProblem {
   }
 };
 
-template <class T>
-using MicroKernel = void(std::int64_t, const T*, const T*, T*, std::int64_t);
-
-template <class T, int... Index>
-constexpr std::array<MicroKernel<T>*, sizeof...(Index)> kernels_of(std::integer_sequence<int, Index...>) {
-  return {micro_kernel<T, Index + 1>...};
-}
-
-template <class T>
-MicroKernel<T>* kernel_of(std::int64_t rows) {
-  static constexpr auto kernels = kernels_of<T>(std::make_integer_sequence<int, max_tile_rows>());
-  return kernels[static_cast<std::size_t>(rows - 1)];
-}
-
 /// The transformed filter in the order of the register tiles, [filter][row tile][c][w][rows], zeros beyond the last
 /// field.
 template <class Irreps, class T>
@@ -110,7 +96,7 @@ void multiply(const IrrepProblem<T>& problem, MicroKernel<T>* kernel, std::int64
     for (std::int64_t t = 0; t < tiles; ++t)
       for (std::int64_t i = 0; i < product.width * problem.row_tiles; ++i)
         kernel(depth, filter + ((product.filter * problem.row_tiles + i) * problem.depth() + first) * problem.rows,
-               panels + t * tile_panels + product.panel * panel,
+               panels + t * tile_panels + product.panel * panel, columns,
                sums + t * tile_sums + (product.out * problem.row_tiles + i) * problem.rows * columns, columns);
 }
 
@@ -144,7 +130,7 @@ void run(const IrrepProblem<T>& problem) {
   const std::int64_t taps = problem.reads.taps, fields = problem.fields();
   T* filter = workspace<PackedFilter, T>(Irreps::filters * fields * problem.depth());
   pack_filter<Irreps>(problem, filter);
-  MicroKernel<T>* const kernel = kernel_of<T>(problem.rows);
+  MicroKernel<T>* const kernel = micro_kernel_of<T>(problem.rows);
   const std::int64_t tiles = (problem.geometry.columns() + columns - 1) / columns;
   const double tile_flops = 2.0 * static_cast<double>(columns * Irreps::sums * fields * problem.depth());
   parallel_for(

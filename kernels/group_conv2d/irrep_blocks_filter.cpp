@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/gemm/outer_kernel.hpp"
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/group_conv2d/irrep_blocks.hpp"
 #include "kernels/group_conv2d/irrep_tile.hpp"
-#include "kernels/group_conv2d/outer_kernel.hpp"
 #include "kernels/parallel.hpp"
 
 namespace orbitgrad::kernels::cpu {

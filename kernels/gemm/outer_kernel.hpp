@@ -73,26 +73,4 @@ template <class T>
   return __builtin_shuffle(value, even) + __builtin_shuffle(value, even + 1);
 }
 
-/// Transposes the square of lanes<T> vectors: halves of blocks change places, from the largest blocks to single lanes.
-template <class T>
-[[gnu::always_inline]] inline void transpose(Vector<T>* value) {
-  using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  constexpr int n = lanes<T>;
-#pragma GCC unroll 4
-  for (int half = n / 2; half > 0; half /= 2) {
-    Vector<Index> upper{}, lower{};
-    for (int j = 0; j < n; ++j) {
-      upper[j] = static_cast<Index>((j & half) == 0 ? j : n + j - half);
-      lower[j] = static_cast<Index>((j & half) == 0 ? j + half : n + j);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) {
-      if ((i & half) != 0) continue;
-      const Vector<T> a = value[i], b = value[i + half];
-      value[i] = __builtin_shuffle(a, b, upper);
-      value[i + half] = __builtin_shuffle(a, b, lower);
-    }
-  }
-}
-
 }  // namespace orbitgrad::kernels::cpu
