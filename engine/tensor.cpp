@@ -127,7 +127,10 @@ Tensor& Tensor::set_requires_grad(bool value) {
 
 Tensor Tensor::grad() const {
   const auto& node = body().node;
-  return node != nullptr && node->is_leaf() ? static_cast<Leaf&>(*node).gradient : Tensor();
+  if (node == nullptr || !node->is_leaf()) return {};
+  Tensor& gradient = static_cast<Leaf&>(*node).gradient;  // of a graph from before a move: where the leaf was then
+  if (gradient.defined() && gradient.device() != device()) gradient = to_device(gradient, device());
+  return gradient;
 }
 
 void Tensor::set_grad(const Tensor& gradient) {

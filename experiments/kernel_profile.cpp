@@ -18,13 +18,24 @@ double KernelProfile::roofline_microseconds(const GpuPeaks& gpu) const {
 
 std::string golden_line(const KernelProfile& profile) {
   const kernels::sim::LaunchCounts& c = profile.counts;
-  return fmt::format(
-      "{} {} {}: threads {} requests {} sectors {} read {} written {} shared {} wavefronts {} of {} lanes {} barriers "
-      "{} "
-      "collectives {} atomics {} mma {}",
-      profile.kernel, profile.version, profile.problem, c.threads, c.global_requests, c.global_sectors,
-      c.unique_bytes_read, c.unique_bytes_written, c.shared_requests, c.shared_wavefronts, c.ideal_wavefronts,
-      c.active_lanes, c.barriers, c.warp_barriers + c.warp_operations, c.atomics, c.mma);
+  const std::pair<const char*, std::uint64_t> counted[] = {
+      {"threads", c.threads},
+      {"requests", c.global_requests},
+      {"sectors", c.global_sectors},
+      {"read", c.unique_bytes_read},
+      {"written", c.unique_bytes_written},
+      {"shared", c.shared_requests},
+      {"wavefronts", c.shared_wavefronts},
+      {"of", c.ideal_wavefronts},
+      {"lanes", c.active_lanes},
+      {"barriers", c.barriers},
+      {"collectives", c.warp_barriers + c.warp_operations},
+      {"atomics", c.atomics},
+      {"mma", c.mma},
+  };
+  std::string line = fmt::format("{} {} {}:", profile.kernel, profile.version, profile.problem);
+  for (const auto& [name, count] : counted) line += fmt::format(" {} {}", name, count);
+  return line;
 }
 
 }  // namespace orbitgrad::experiments

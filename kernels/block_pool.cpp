@@ -15,17 +15,14 @@ std::size_t round_up(std::size_t value, std::size_t step) { return (value + step
 
 }  // namespace
 
-BlockPool::BlockPool(SegmentSource source) : source_(std::move(source)) {}
+BlockPool::BlockPool(SegmentSource source, Reuse reuse) : source_(std::move(source)), reuse_(reuse) {}
 
 BlockPool::~BlockPool() {
   for (const auto& [begin, block] : blocks_)
     if (block->before == nullptr) source_.release(begin);
 }
 
-BlockPool::Block* BlockPool::new_segment(std::size_t bytes, bool small) {
-  const std::size_t size = small                        ? small_segment
-                           : bytes <= large_segment / 2 ? large_segment
-                                                        : round_up(bytes, large_step);
+BlockPool::Block* BlockPool::new_segment(std::size_t size, bool small) {
   void* memory = source_.allocate(size);
   if (memory == nullptr) {
     trim_locked();
@@ -46,11 +43,18 @@ BlockPool::Block* BlockPool::new_segment(std::size_t bytes, bool small) {
   return result;
 }
 
+std::size_t BlockPool::segment_for(std::size_t bytes, bool small) const {
+  if (reuse_ == Reuse::none) return bytes;
+  if (small) return small_segment;
+  return bytes <= large_segment / 2 ? large_segment : round_up(bytes, large_step);
+}
+
 /// Cuts a free block that is not in the free set to `bytes`; the rest becomes a free block if it is worth keeping.
 void BlockPool::split(Block* block, std::size_t bytes) {
   const std::size_t rest = block->bytes - bytes;
   if (rest < (block->small ? granularity : largest_small + granularity)) return;
-  auto remainder = std::make_unique<Block>(Block{block->begin + bytes, rest, block->small, true, block, block->after});
+  auto remainder =
+      std::make_unique<Block>(Block{block->begin + bytes, rest, block->small, true, 0, block, block->after});
   Block* second = remainder.get();
   blocks_.emplace(second->begin, std::move(remainder));
   if (second->after != nullptr) second->after->before = second;
@@ -73,7 +77,8 @@ void* BlockPool::allocate(std::int64_t bytes) {
   if (bytes < 0 || bytes > (std::int64_t{1} << 47))
     throw LaunchError(fmt::format("{} bytes is no size of memory", bytes));
   const std::lock_guard lock(mutex_);
-  const std::size_t size = round_up(static_cast<std::size_t>(bytes), granularity);
+  const auto exact = static_cast<std::size_t>(bytes);
+  const std::size_t size = reuse_ == Reuse::none ? exact : round_up(exact, granularity);
   if (limit_ != 0 && statistics_.live_bytes + static_cast<std::int64_t>(size) > limit_)
     throw LaunchError(
         fmt::format("{} bytes asked for with {} live would pass the limit of {}. Raise the limit or use a "
@@ -83,12 +88,13 @@ void* BlockPool::allocate(std::int64_t bytes) {
   Block wanted{nullptr, size, small, true};
   FreeBlocks& candidates = free_blocks(small);
   const auto found = candidates.lower_bound(&wanted);  // the smallest that fits
-  Block* block = found != candidates.end() ? *found : new_segment(size, small);
+  Block* block = found != candidates.end() ? *found : new_segment(segment_for(size, small), small);
   candidates.erase(block);
-  split(block, size);
+  if (reuse_ == Reuse::blocks) split(block, size);
   block->free = false;
+  block->asked = size;
   ++statistics_.allocations;
-  statistics_.live_bytes += static_cast<std::int64_t>(block->bytes);
+  statistics_.live_bytes += static_cast<std::int64_t>(size);
   statistics_.peak_live_bytes = std::max(statistics_.peak_live_bytes, statistics_.live_bytes);
   return block->begin;
 }
@@ -100,7 +106,7 @@ void BlockPool::release(void* pointer) {
   if (found == blocks_.end() || found->second->free)
     throw LaunchError(fmt::format("release of {}, which is no live block of the device (released twice?)", pointer));
   Block* block = found->second.get();
-  statistics_.live_bytes -= static_cast<std::int64_t>(block->bytes);
+  statistics_.live_bytes -= static_cast<std::int64_t>(block->asked);
   block->free = true;
   FreeBlocks& neighbours = free_blocks(block->small);
   if (block->after != nullptr && block->after->free) {
@@ -112,6 +118,7 @@ void BlockPool::release(void* pointer) {
     block = merge(block->before, block);
   }
   neighbours.insert(block);
+  if (reuse_ == Reuse::none) trim_locked();
 }
 
 void BlockPool::trim_locked() {

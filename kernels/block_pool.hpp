@@ -27,7 +27,11 @@ struct SegmentSource {
 
 class BlockPool {
  public:
-  explicit BlockPool(SegmentSource source);
+  /// What happens to memory that is released. `none`: each block is a segment of its own, of exactly the bytes asked
+  /// for, and goes back to the source at once: slow, but tools that watch the driver's blocks see ours.
+  enum class Reuse { blocks, none };
+
+  explicit BlockPool(SegmentSource source, Reuse reuse = Reuse::blocks);
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
@@ -52,6 +56,7 @@ class BlockPool {
     std::byte* begin;
     std::size_t bytes;
     bool small, free;
+    std::size_t asked = 0;                      // bytes of the request it serves, rounded up
     Block *before = nullptr, *after = nullptr;  // neighbours in the segment
   };
   struct BySize {
@@ -62,12 +67,14 @@ class BlockPool {
   using FreeBlocks = std::set<Block*, BySize>;
 
   FreeBlocks& free_blocks(bool small) { return small ? free_small_ : free_large_; }
-  Block* new_segment(std::size_t bytes, bool small);
+  std::size_t segment_for(std::size_t bytes, bool small) const;
+  Block* new_segment(std::size_t size, bool small);
   void split(Block* block, std::size_t bytes);
   Block* merge(Block* first, Block* second);
   void trim_locked();
 
   SegmentSource source_;
+  Reuse reuse_;
   mutable std::mutex mutex_;
   std::unordered_map<std::byte*, std::unique_ptr<Block>> blocks_;  // all, by address
   FreeBlocks free_small_, free_large_;

@@ -6,6 +6,7 @@
 #include "engine/error.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/transfer.hpp"
 
 namespace orbitgrad {
 
@@ -150,7 +151,8 @@ void backward(const Tensor& output, const GradOptions& options) {
   for (Node* node : walk.nodes()) {
     if (!node->is_leaf() || !walk.gradient(node).defined()) continue;
     Tensor& collected = static_cast<Leaf*>(node)->gradient;
-    collected = collected.defined() ? add(collected, walk.gradient(node)) : walk.gradient(node);
+    const Tensor& gradient = walk.gradient(node);  // where the leaf was at the forward; it may have been moved since
+    collected = collected.defined() ? add(collected, to_device(gradient, collected.device())) : gradient;
   }
 }
 

@@ -34,14 +34,22 @@ using FilterDescription = Owned<cudnnFilterDescriptor_t, cudnnCreateFilterDescri
 using ConvolutionDescription =
     Owned<cudnnConvolutionDescriptor_t, cudnnCreateConvolutionDescriptor, cudnnDestroyConvolutionDescriptor>;
 
-cudnnHandle_t library() {
+/// cuDNN's handle, for one thread at a time: its stream is a property of the handle.
+struct Library {
+  std::unique_lock<std::mutex> alone;
+  cudnnHandle_t handle;
+};
+
+Library library() {
+  static std::mutex mutex;
+  std::unique_lock alone(mutex);
   static const cudnnHandle_t handle = [] {
     cudnnHandle_t made = nullptr;
     check(cudnnCreate(&made), "start");
     return made;
   }();
   check(cudnnSetStream(handle, current_stream()), "stream");
-  return handle;
+  return {std::move(alone), handle};
 }
 
 /// The problem in cuDNN's words.
@@ -111,7 +119,8 @@ constexpr bool is_double = std::is_same_v<T, double>;
 template <class T>
 void forward(const Conv2dProblem& p, const T* x, const T* w, const T* bias_or_null, T* y) {
   if (p.y_size() == 0) return;
-  const cudnnHandle_t handle = library();
+  const Library taken = library();
+  const cudnnHandle_t handle = taken.handle;
   const Described<T> d(p);
   const auto choice = choose<cudnnConvolutionFwdAlgo_t, cudnnConvolutionFwdAlgoPerf_t>(
       key_of(p, key_type(is_double<T>, 0)), [&](int most, int* count, cudnnConvolutionFwdAlgoPerf_t* candidates) {
@@ -129,7 +138,8 @@ void forward(const Conv2dProblem& p, const T* x, const T* w, const T* bias_or_nu
 
 template <class T>
 void input_gradient(const Conv2dProblem& p, const T* dy, const T* w, T* dx) {
-  const cudnnHandle_t handle = library();
+  const Library taken = library();
+  const cudnnHandle_t handle = taken.handle;
   const Described<T> d(p);
   const auto choice = choose<cudnnConvolutionBwdDataAlgo_t, cudnnConvolutionBwdDataAlgoPerf_t>(
       key_of(p, key_type(is_double<T>, 1)), [&](int most, int* count, cudnnConvolutionBwdDataAlgoPerf_t* candidates) {
@@ -146,7 +156,8 @@ void input_gradient(const Conv2dProblem& p, const T* dy, const T* w, T* dx) {
 
 template <class T>
 void filter_gradient(const Conv2dProblem& p, const T* x, const T* dy, T* dw) {
-  const cudnnHandle_t handle = library();
+  const Library taken = library();
+  const cudnnHandle_t handle = taken.handle;
   const Described<T> d(p);
   const auto choice = choose<cudnnConvolutionBwdFilterAlgo_t, cudnnConvolutionBwdFilterAlgoPerf_t>(
       key_of(p, key_type(is_double<T>, 2)), [&](int most, int* count, cudnnConvolutionBwdFilterAlgoPerf_t* candidates) {

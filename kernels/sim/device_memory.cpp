@@ -61,12 +61,18 @@ void* SimMemory::allocate(std::int64_t bytes) {
   if (limit_ != 0 && statistics_.live_bytes + bytes > limit_) refuse(fmt::format("the limit is {}", limit_));
   const std::size_t size = footprint(static_cast<std::size_t>(bytes));
   std::size_t begin = next_;
-  if (auto found = free_.find(size); found != free_.end() && !found->second.empty()) {
+  const auto take = [&](Offsets& from) {
+    const auto found = from.find(size);
+    if (found == from.end() || found->second.empty()) return false;
     begin = found->second.back();
     found->second.pop_back();
-  } else {
-    if (next_ + size > capacity) refuse("the simulated device has 16 GiB");
-    next_ += size;
+    return true;
+  };
+  if (!take(free_)) {
+    if (!take(given_back_)) {
+      if (next_ + size > capacity) refuse("the simulated device has 16 GiB");
+      next_ += size;
+    }
     ++statistics_.system_allocations;
     statistics_.reserved_bytes += static_cast<std::int64_t>(size);
   }
@@ -131,11 +137,15 @@ void SimMemory::copy_to_host(void* to_host, const void* from, std::int64_t bytes
 
 void SimMemory::trim() {
   const std::lock_guard lock(mutex_);
-  for (const auto& [size, offsets] : free_)
+  for (auto& [size, offsets] : free_) {
     for (const std::size_t begin : offsets) {
       const std::size_t first = (begin + page - 1) / page * page, last = (begin + size) / page * page;
       if (last > first) madvise(arena_ + first, last - first, MADV_DONTNEED);
+      statistics_.reserved_bytes -= static_cast<std::int64_t>(size);
+      given_back_[size].push_back(begin);
     }
+    offsets.clear();
+  }
 }
 
 void SimMemory::set_limit(std::int64_t bytes) {

@@ -48,8 +48,9 @@ class SimMemory final : public DeviceMemory {
 
   std::byte* arena_ = nullptr;
   mutable std::mutex mutex_;
-  std::map<std::size_t, Block> live_;                               // by offset
-  std::unordered_map<std::size_t, std::vector<std::size_t>> free_;  // offsets, by size with its gap
+  std::map<std::size_t, Block> live_;                                         // by offset
+  using Offsets = std::unordered_map<std::size_t, std::vector<std::size_t>>;  // by size with its gap
+  Offsets free_, given_back_;                                                 // with their memory, and without
   std::size_t next_ = 0;
   std::int64_t limit_ = 0;
   DeviceMemoryStatistics statistics_;

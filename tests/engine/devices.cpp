@@ -114,6 +114,20 @@ TEST(Devices, HostReadsOfDeviceMemoryAreErrors) {
   EXPECT_EQ(there.to(cpu).host_data<float>()[1], 1);
 }
 
+TEST(Devices, TrimmedMemoryIsNoLongerReserved) {
+  kernels::DeviceMemory& memory = *kernels::device_memory(sim);
+  memory.trim();
+  const std::int64_t before = memory.statistics().reserved_bytes;
+  void* block = memory.allocate(1 << 20);
+  EXPECT_GE(memory.statistics().reserved_bytes, before + (1 << 20));
+  memory.release(block, 1 << 20);
+  memory.trim();
+  EXPECT_EQ(memory.statistics().reserved_bytes, before);
+  void* again = memory.allocate(1 << 20);
+  EXPECT_EQ(again, block) << "the addresses are used again";
+  memory.release(again, 1 << 20);
+}
+
 TEST(Devices, AFullDeviceIsAnError) {
   kernels::DeviceMemory& memory = *kernels::device_memory(sim);
   memory.set_limit(live_bytes() + 1000);
@@ -148,6 +162,16 @@ TEST(Devices, AssignCrossesDevicesAndMoveTakesHandlesAlong) {
   EXPECT_EQ(target.grad().device(), cpu);
   EXPECT_EQ(target.grad().to_vector<float>(), (std::vector<float>{2, 4, 6}));
   EXPECT_ERROR(graph.backward(), "changed in place");
+  const Tensor keeps_nothing = sum(target * 3.0);
+  move(target, sim);
+  keeps_nothing.backward();  // its gradient is made where the forward was
+  EXPECT_EQ(target.grad().device(), sim);
+  EXPECT_EQ(target.grad().to_vector<float>(), (std::vector<float>{5, 7, 9}));
+  target.set_grad(Tensor());
+  const Tensor another = sum(target * 3.0);
+  move(target, cpu);
+  another.backward();
+  EXPECT_EQ(target.grad().device(), cpu);
   Tensor result = target * 2.0;
   EXPECT_ERROR(move(result, sim), "the result of an operation");
 }

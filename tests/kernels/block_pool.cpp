@@ -86,6 +86,34 @@ TEST(BlockPool, LimitAndDoubleRelease) {
   EXPECT_EQ(pool.allocate(0), nullptr);
 }
 
+TEST(BlockPool, LiveBytesAreThoseAskedFor) {
+  CountingSource counting;
+  BlockPool pool(counting.source());
+  constexpr std::int64_t mebibyte = 1 << 20;
+  pool.set_limit(20 * mebibyte);
+  void* block = pool.allocate(19 * mebibyte + mebibyte / 2);  // the rest of its segment is too small to be kept
+  EXPECT_EQ(pool.statistics().live_bytes, 19 * mebibyte + mebibyte / 2);
+  void* small = pool.allocate(mebibyte / 2);
+  EXPECT_THROW(pool.allocate(1), LaunchError);
+  pool.release(block);
+  pool.release(small);
+  EXPECT_EQ(pool.statistics().live_bytes, 0);
+}
+
+TEST(BlockPool, WithoutReuseEveryBlockIsASegment) {
+  CountingSource counting;
+  BlockPool pool(counting.source(), BlockPool::Reuse::none);
+  void *first = pool.allocate(1024), *second = pool.allocate(std::int64_t{3} << 20);
+  EXPECT_EQ(counting.segments.at(first), 1024U);
+  EXPECT_EQ(counting.segments.at(second), std::size_t{3} << 20);
+  pool.release(first);
+  EXPECT_EQ(counting.segments.count(first), 0U);
+  EXPECT_THROW(pool.release(first), LaunchError);
+  pool.release(second);
+  EXPECT_EQ(counting.out, 0U);
+  EXPECT_EQ(pool.statistics().reserved_bytes, 0);
+}
+
 TEST(BlockPool, RandomUseNeverOverlaps) {
   CountingSource counting;
   BlockPool pool(counting.source());
