@@ -1,5 +1,6 @@
 // The versions of the group convolution on a device, from naive to best.
 #include "kernels/conv2d/gathered_kernels.hpp"
+#include "kernels/group_conv2d/expanded_kernels.hpp"
 #include "kernels/group_conv2d/formula_kernels.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
 #include "kernels/group_conv2d/orbit_gather_kernels.hpp"
@@ -102,6 +103,9 @@ void implicit_filter_gradient(const GroupConv2dProblem& p, const T* x, const T* 
 }
 
 bool is_group_of_the_square(const GroupConv2dProblem& p) { return p.order <= LatticeProblem::max_order; }
+bool asks_for_expansion(const GroupConv2dProblem& p) {
+  return p.implementation == "expanded" && is_group_of_the_square(p);
+}
 
 template <class T>
 bool fits(const GroupConv2dProblem& p) {
@@ -125,6 +129,22 @@ template <class T>
 bool fits_input_tiles(const GroupConv2dProblem& p) {
   return fits<T>(p) && fills_tiles(p, p.in_fields);
 }
+
+// The opponent, only when asked for by name.
+const DeviceRegistration<GroupConv2dForward> forward_0{"expanded", expanded_forward<float>, expanded_forward<double>,
+                                                       asks_for_expansion, asks_for_expansion};
+const DeviceRegistration<GroupConv2dInputGradient> input_0{"expanded", expanded_input_gradient<float>,
+                                                           expanded_input_gradient<double>, asks_for_expansion,
+                                                           asks_for_expansion};
+const DeviceRegistration<GroupConv2dFilterGradient> filter_0{"expanded", expanded_filter_gradient<float>,
+                                                             expanded_filter_gradient<double>, asks_for_expansion,
+                                                             asks_for_expansion};
+const DeviceRegistration<ExpandFilter> expand_filter{"entry_per_thread", launch_expand_filter<float>,
+                                                     launch_expand_filter<double>, is_group_of_the_square,
+                                                     is_group_of_the_square};
+const DeviceRegistration<SumFilterOrbits> sum_filter_orbits{"entry_per_thread", launch_sum_filter_orbits<float>,
+                                                            launch_sum_filter_orbits<double>, is_group_of_the_square,
+                                                            is_group_of_the_square};
 
 const DeviceRegistration<GroupConv2dForward> forward_1{"formula", formula_forward_launch<float>,
                                                        formula_forward_launch<double>, is_group_of_the_square,

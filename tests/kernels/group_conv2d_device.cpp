@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "kernels/group_conv2d/expanded.hpp"
 #include "tests/kernels/device_convolution.hpp"
+#include "tests/kernels/device_map.hpp"
 #include "tests/kernels/group_conv2d_case.hpp"
 
 namespace orbitgrad::testing {
@@ -12,6 +14,7 @@ using kernels::DeviceKind;
 using kernels::GroupConv2dProblem;
 using kernels::testing::check_barriers_are_needed;
 using kernels::testing::check_every_version;
+using kernels::testing::map_on_device;
 
 template <class T>
 class GroupConv2dDeviceTest : public ::testing::Test {};
@@ -56,10 +59,11 @@ std::vector<Case> other_cases() {
 }
 
 template <class T>
-void check(const Case& c) {
+void check(const Case& c, std::string_view implementation = "implicit_gemm") {
   SCOPED_TRACE(describe(c));
   const Tables tables(c.group);
-  const GroupConv2dProblem p = device_problem(c, tables);
+  GroupConv2dProblem p = device_problem(c, tables);
+  p.implementation = implementation;
   const ConvolutionOnDevice<GroupConv2dProblem, T> on_device(p, p.out_fields);
   const auto &x = on_device.x, &w = on_device.w, &dy = on_device.dy, &bias = on_device.bias;
   std::vector<T> y(dy.size()), plain(dy.size()), dx(x.size()), dw(w.size());
@@ -78,6 +82,28 @@ TYPED_TEST(GroupConv2dDeviceTest, EveryVersionMatchesTheCpu) {
   constexpr std::size_t step = sizeof(TypeParam) == 4 ? 1 : 3;  // the kernels are the same templates
   for (const auto& cases : {square_cases(), other_cases()})
     for (std::size_t i = 0; i < cases.size(); i += step) check<TypeParam>(cases[i]);
+}
+
+TYPED_TEST(GroupConv2dDeviceTest, ExpandedFiltersGiveTheSame) {
+  using T = TypeParam;
+  for (const bool lift : {true, false}) {
+    if (lift && sizeof(T) == 8) continue;  // the kernels are the same templates
+    check<T>({"p4", lift, 2, 4, 2, 3, 4, 3, 1, 1, 1, 2}, "expanded");
+    check<T>({"p4m", lift, 1, 1, 2, 5, 5, 3, 2, 1, 2}, "expanded");
+    const Case c{"p4m", lift, 1, 2, 2, 3, 3, 3};
+    SCOPED_TRACE(describe(c));
+    const Tables tables(c.group);
+    const GroupConv2dProblem p = device_problem(c, tables);
+    const auto w = make_data<T>(p.w_size(), 2, Data::random),
+               gradient = make_data<T>(p.w_size() * p.order, 3, Data::random);
+    std::vector<T> bank(gradient.size()), dw(w.size());
+    kernels::cpu::expand_filter(p, w.data(), bank.data());
+    kernels::cpu::sum_filter_orbits(p, gradient.data(), dw.data());
+    check_every_version<kernels::ExpandFilter<T>>(
+        p, [&](const auto& version) { return map_on_device<T>(version, p, bank.size(), w); }, bank, 0);
+    check_every_version<kernels::SumFilterOrbits<T>>(
+        p, [&](const auto& version) { return map_on_device<T>(version, p, dw.size(), gradient); }, dw, 0);
+  }
 }
 
 TYPED_TEST(GroupConv2dDeviceTest, EveryBarrierIsNeeded) {
