@@ -36,6 +36,7 @@ bool is_library(std::string_view path) {
 
 bool may_know_cuda(std::string_view path) {
   if (path.starts_with("kernels/")) return path.ends_with(".cu") || path.starts_with("kernels/cuda/");
+  if (path.starts_with("bench/device/")) return path.ends_with(".cpp");  // events, and the libraries as opponents
   return path.starts_with("engine/device") && path.find('/', 7) == std::string_view::npos && path.ends_with(".cpp");
 }
 
@@ -54,8 +55,9 @@ std::string include_violation(std::string_view path, const std::string& header, 
   if (is_banned_cuda_header(header))
     return "CUB, Thrust and cooperative groups do not compile on the host. Use our own.";
   if (is_cuda_header(header) && !may_know_cuda(path))
-    return fmt::format("CUDA header <{}>. Only kernels/**/*.cu, kernels/cuda/ and engine/device*.cpp may know CUDA.",
-                       header);
+    return fmt::format(
+        "CUDA header <{}>. Only kernels/**/*.cu, kernels/cuda/, engine/device*.cpp and bench/device/*.cpp may.",
+        header);
   const auto from = floor_of(path), to = floor_of(header);
   if (!to) return quoted && header != "orbitgrad.hpp" ? fmt::format("\"{}\" is not relative to the root.", header) : "";
   if (!from || from->folder == to->folder || to->height < from->height) return "";

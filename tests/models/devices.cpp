@@ -1,4 +1,4 @@
-// Training on the simulated device follows training on the cpu.
+// Training on another device follows training on the cpu.
 #include <cmath>
 
 #include "engine/ops/creation.hpp"
@@ -41,10 +41,19 @@ std::vector<double> losses_of_training(DeviceKind device, int steps) {
   return losses;
 }
 
-TEST(Devices, TrainingOnSimFollowsTheCpu) {
-  const auto on_cpu = losses_of_training(DeviceKind::cpu, 20), on_sim = losses_of_training(DeviceKind::sim, 20);
+void expect_losses_of_the_cpu(DeviceKind device, double tolerance) {
+  const auto on_cpu = losses_of_training(DeviceKind::cpu, 20), there = losses_of_training(device, 20);
   for (std::size_t step = 0; step < on_cpu.size(); ++step)
-    EXPECT_LE(std::abs(on_sim[step] - on_cpu[step]), 1e-5 * std::abs(on_cpu[step])) << "step " << step;
+    EXPECT_LE(std::abs(there[step] - on_cpu[step]), tolerance * std::abs(on_cpu[step])) << "step " << step;
+}
+
+TEST(Devices, TrainingOnSimFollowsTheCpu) { expect_losses_of_the_cpu(DeviceKind::sim, 1e-5); }
+
+// A GPU has its own exponential, and orders of summation of its libraries.
+TEST(Devices, TrainingOnAGpuFollowsTheCpu) {
+  for (const DeviceStatus& status : device_statuses())
+    if (status.device == DeviceKind::cuda && !status.available) GTEST_SKIP() << "no GPU: " << status.description;
+  expect_losses_of_the_cpu(DeviceKind::cuda, 1e-3);
 }
 
 }  // namespace
