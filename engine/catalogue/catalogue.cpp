@@ -180,6 +180,13 @@ const std::string& Call::word(std::string_view setting) const { return settings_
 
 std::int64_t Call::integer(std::string_view setting) const { return parse_integer(op_, setting, word(setting)); }
 
+int Call::small_integer(std::string_view setting) const {
+  const std::int64_t value = integer(setting);
+  require(value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max(), op_,
+          "the setting {} has 32 bits, got {}. Use a smaller number.", setting, value);
+  return static_cast<int>(value);
+}
+
 double Call::number(std::string_view setting) const {
   double value = 0;
   if (!parses(word(setting), value))

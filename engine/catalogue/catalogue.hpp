@@ -62,6 +62,7 @@ class Call {
   bool has(std::string_view setting) const { return !word(setting).empty(); }
   const std::string& word(std::string_view setting) const;
   std::int64_t integer(std::string_view setting) const;
+  int small_integer(std::string_view setting) const;  // of 32 bits
   double number(std::string_view setting) const;
   bool flag(std::string_view setting) const;
   std::vector<std::int64_t> integers(std::string_view setting) const;

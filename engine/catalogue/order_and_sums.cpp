@@ -27,8 +27,7 @@ std::vector<Op> statistics() {
   Op deviation = over_axes("standard_deviation", "square root of the variance", Elements::floating, nullptr);
   deviation.settings.push_back(integer("correction", "0", "1 for the unbiased estimate"));
   deviation.run = [](const Call& call) {
-    return standard_deviation(call["x"], call.axes("axes"), call.flag("keep_dims"),
-                              static_cast<int>(call.integer("correction")));
+    return standard_deviation(call["x"], call.axes("axes"), call.flag("keep_dims"), call.small_integer("correction"));
   };
   Op norm_op = over_axes("norm", "(sum |x|^p)^(1/p)", Elements::floating, nullptr);
   norm_op.settings.push_back(number("p", "2", "at least 0; inf for the largest |x|, 0 for the count of others than 0"));

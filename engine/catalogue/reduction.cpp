@@ -54,7 +54,7 @@ std::vector<Op> reductions() {
                              Elements::floating, nullptr);
   variance_op.settings.push_back(integer("correction", "0", "1 for the unbiased estimate"));
   variance_op.run = [](const Call& call) {
-    return variance(call["x"], call.axes("axes"), call.flag("keep_dims"), static_cast<int>(call.integer("correction")));
+    return variance(call["x"], call.axes("axes"), call.flag("keep_dims"), call.small_integer("correction"));
   };
   return {over_axes("sum", "sum; of bool the int64 count of true", Elements::any, sum),
           over_axes("mean", "mean", Elements::floating, mean),

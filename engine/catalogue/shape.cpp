@@ -119,7 +119,6 @@ std::vector<Op> joining() {
       of_x("sum_to", "any shape", "sums over what broadcast_to repeated: its adjoint",
            {integers("shape", std::nullopt, "the shape before broadcasting")},
            [](const Call& call) { return sum_to(call["x"], call.shape("shape")); }, {2, 3, 4}, {{{"shape", "3,1"}}});
-  sum_to_op.arguments[0].elements = Elements::number;
   return {join("concat", "joins tensors along an axis", concat), join("stack", "joins tensors along a new axis", stack),
           std::move(sum_to_op)};
 }
@@ -131,7 +130,7 @@ std::vector<Op> indexing() {
            .family = family,
            .header = header,
            .summary = "y[.., j, ..] = x[.., index[j], ..]",
-           .arguments = {{"x", "any shape"}, {"index", "[J]", Elements::index}},
+           .arguments = {{"x", "any shape", Elements::any}, {"index", "[J]", Elements::index}},
            .settings = {axis},
            .run = [](const Call& call) { return index_select(call["x"], call.axis("axis"), call["index"]); },
            .examples = {{.tensors = {{"x", {2, 3, 2}}, {"index", {4}, index_values<3>}}, .settings = {{"axis", "1"}}}}},
@@ -139,7 +138,7 @@ std::vector<Op> indexing() {
            .family = family,
            .header = header,
            .summary = "y[.., j, ..] = x[.., index[.., j, ..], ..]",
-           .arguments = {{"x", "any shape"}, {"index", "x's shape except on the axis", Elements::index}},
+           .arguments = {{"x", "any shape", Elements::any}, {"index", "x's shape except on the axis", Elements::index}},
            .settings = {axis},
            .run = [](const Call& call) { return gather(call["x"], call.axis("axis"), call["index"]); },
            .examples = {{.tensors = {{"x", {2, 3, 3}}, {"index", {2, 3, 2}, index_values<3>}},

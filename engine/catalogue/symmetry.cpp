@@ -40,6 +40,12 @@ Op described(std::string name, std::string summary, std::vector<Argument> argume
           .examples = std::move(examples)};
 }
 
+/// These settings under p4 on a grid of 3 by 3.
+Settings on_grid(Settings settings) {
+  settings.merge(Settings{{"group", "p4"}, {"height", "3"}, {"width", "3"}});
+  return settings;
+}
+
 std::vector<Op> symmetry() {
   const Setting element = integer("element", std::nullopt, "number of the group element");
   const Setting height = integer("height", "1", "of the grid"), width = integer("width", "1", "of the grid");
@@ -50,30 +56,35 @@ std::vector<Op> symmetry() {
           "act", "(L_h x)[i] = x[h^-1 i] on the last axis", {{"x", "[..., n], n points"}},
           {element, action_setting("action", "regular"), height, width},
           [](const Call& call) { return act(call["x"], action_of(call, "action"), element_of(call)); },
-          {{.tensors = {{"x", {2, 4}}}, .settings = {{"group", "p4"}, {"element", "1"}}},
+          {{.tensors = {{"x", {2, 9}}}, .settings = on_grid({{"element", "1"}, {"action", "grid"}})},
            {.tensors = {{"x", {9}}},
             .settings = {{"group", "p4m"}, {"element", "6"}, {"action", "grid"}, {"height", "3"}, {"width", "3"}}}}),
-      described("act_on_image", "L_h x on images, pixel by pixel about the centre", {{"x", "[..., H, W]"}}, {element},
+      described("act_on_image", "L_h x on images, pixel by pixel about the centre",
+                {{"x", "[..., H, W]", Elements::any}}, {element},
                 [](const Call& call) { return act_on_image(call["x"], call.group(), element_of(call)); },
                 {{.tensors = {{"x", {2, 3, 3}}}, .settings = {{"group", "p4"}, {"element", "1"}}}}),
-      described("act_on_regular", "L_h x on regular features: (t, p) -> (h t, h p)", {{"x", "[..., S, H, W]"}},
-                {element}, [](const Call& call) { return act_on_regular(call["x"], call.group(), element_of(call)); },
+      described("act_on_regular", "L_h x on regular features: (t, p) -> (h t, h p)",
+                {{"x", "[..., S, H, W]", Elements::any}}, {element},
+                [](const Call& call) { return act_on_regular(call["x"], call.group(), element_of(call)); },
                 {{.tensors = {{"x", {2, 4, 3, 3}}}, .settings = {{"group", "p4"}, {"element", "3"}}}}),
       described("orbit_mean", "1/|G| sum_h L_h x on the last axis", {{"x", "[..., n], n points"}},
                 {action_setting("action", "regular"), height, width},
                 [](const Call& call) { return orbit_mean(call["x"], action_of(call, "action")); },
-                {{.tensors = {{"x", {2, 4}}}, .settings = {{"group", "p4"}}}}),
+                {{.tensors = {{"x", {2, 9}}}, .settings = on_grid({{"action", "grid"}})},
+                 {.tensors = {{"x", {2, 4}}}, .settings = {{"group", "p4"}}}}),
       described("reynolds_projection", "1/|G| sum_h out(h)^-1 w in(h): the nearest equivariant matrix",
                 {{"w", "[out, in]"}}, between,
                 [](const Call& call) {
                   return reynolds_projection(call["w"], action_of(call, "out"), action_of(call, "in"));
                 },
-                {{.tensors = {{"w", {4, 4}}}, .settings = {{"group", "p4"}}}}),
+                {{.tensors = {{"w", {4, 9}}}, .settings = on_grid({{"in", "grid"}})},
+                 {.tensors = {{"w", {4, 4}}}, .settings = {{"group", "p4"}}}}),
       described("equivariance_penalty", "|w - P(w)|^2 for the Reynolds projection P", {{"w", "[out, in]"}}, between,
                 [](const Call& call) {
                   return equivariance_penalty(call["w"], action_of(call, "out"), action_of(call, "in"));
                 },
-                {{.tensors = {{"w", {4, 4}}}, .settings = {{"group", "p4"}}}})};
+                {{.tensors = {{"w", {4, 9}}}, .settings = on_grid({{"in", "grid"}})},
+                 {.tensors = {{"w", {4, 4}}}, .settings = {{"group", "p4"}}}})};
 }
 
 Op rotate_op() {

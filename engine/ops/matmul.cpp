@@ -105,7 +105,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   require(a.rank() >= 1 && b.rank() >= 1, "matmul", "takes vectors or matrices, got {} and {}. Use * for scalars.",
           a.shape(), b.shape());
   const std::int64_t inner_a = a.size(-1), inner_b = b.size(b.rank() == 1 ? 0 : -2);
-  require(inner_a == inner_b, "matmul", "shapes {} and {} do not fit: {} columns meet {} rows. Transpose one?",
+  require(inner_a == inner_b, "matmul", "shapes {} and {} do not fit: {} columns meet {} rows. Transpose one of them.",
           a.shape(), b.shape(), inner_a, inner_b);
   const Tensor left = a.rank() == 1 ? unsqueeze(a, 0) : a;
   const Tensor right = b.rank() == 1 ? unsqueeze(b, 1) : b;

@@ -1,5 +1,7 @@
 #include "engine/ops/normalization.hpp"
 
+#include <cmath>
+
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/arithmetic.hpp"
@@ -148,7 +150,8 @@ kernels::BatchNormProblem batch_norm_problem(std::string_view op, const Tensor& 
           x.defined() ? x.shape().to_string() : "an undefined tensor");
   require(is_floating(x.dtype()), op, "takes float32 or float64, got {}. Convert it first: x.to(DType::float32).",
           name(x.dtype()));
-  require(epsilon >= 0, op, "epsilon must not be negative, got {}. Use a small number like 1e-5.", epsilon);
+  require(epsilon >= 0 && std::isfinite(epsilon), op,
+          "epsilon must not be negative and must be finite, got {}. Use a small number like 1e-5.", epsilon);
   kernels::BatchNormProblem problem{.batch = x.size(0), .fields = x.size(1), .positions = 1, .epsilon = epsilon};
   for (int axis = 2; axis < x.rank(); ++axis) problem.positions *= x.shape()[axis];
   return problem;

@@ -82,7 +82,7 @@ PlanePooling plane_pooling(std::string_view op, const Tensor& x, const Pool2dOpt
   require(options.kernel <= most && options.stride <= most, op,
           "kernel and stride are at most {}, got {} and {}. Use smaller ones, or a mean over the axes.", most,
           options.kernel, options.stride);
-  require(options.padding >= 0 && 2 * options.padding <= options.kernel, op,
+  require(options.padding >= 0 && options.padding <= options.kernel / 2, op,
           "the padding must be between 0 and half the kernel {}, got {}. More would pool over padding alone.",
           options.kernel, options.padding);
   PlanePooling result{.problem = {}, .shape = x.shape()};

@@ -1,5 +1,6 @@
 #include "engine/ops/reduction.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "engine/autograd/node.hpp"
@@ -125,6 +126,9 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep_dims) {
 
 Tensor variance(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
   const Plan plan("variance", x, axes, keep_dims);
+  require(correction >= 0 && correction <= std::max<std::int64_t>(plan.count, 1), "variance",
+          "the correction must be between 0 and the {} elements of shape {} that it is taken over, got {}. Use 0 or 1.",
+          plan.count, x.shape(), correction);
   const Tensor centred = x - mean(x, axes, true);
   return sum(centred * centred, axes, keep_dims) / static_cast<double>(plan.count - correction);
 }

@@ -9,7 +9,7 @@ namespace orbitgrad {
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keep_dims = false);
 /// Mean of floating tensors. The mean of nothing is NaN.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keep_dims = false);
-/// Variance of floating tensors, divided by (count - correction).
+/// Variance of floating tensors, divided by (count - correction), which must not be negative.
 Tensor variance(const Tensor& x, const Axes& axes = {}, bool keep_dims = false, int correction = 0);
 /// Largest and smallest element; NaN wins. Equal extremes share the gradient evenly. Nothing to reduce is an error.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keep_dims = false);

@@ -1,5 +1,7 @@
 #include "engine/ops/symmetry.hpp"
 
+#include <cmath>
+
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/indexing.hpp"
@@ -207,7 +209,11 @@ Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
   require(angles.defined() && angles.shape() == Shape{x.size(0)}, op,
           "the angles must be [{}], one per image, got {}. Give one for each.", x.size(0),
           angles.defined() ? angles.shape().to_string() : "an undefined tensor");
-  return linear::apply(Rotation{on_host(cast(angles.detach(), DType::float64)), x.shape(), x.shape()}, x);
+  const Tensor radians = on_host(cast(angles.detach(), DType::float64));
+  for (std::int64_t i = 0; i < radians.numel(); ++i)
+    require(std::isfinite(radians.host_data<double>()[i]), op,
+            "the angle of image {} is {}. Angles are finite numbers, in radians.", i, radians.host_data<double>()[i]);
+  return linear::apply(Rotation{radians, x.shape(), x.shape()}, x);
 }
 
 }  // namespace orbitgrad
