@@ -1,5 +1,6 @@
 #include "engine/ops/convolution.hpp"
 
+#include "engine/ops/arithmetic.hpp"
 #include "engine/ops/bilinear_convolution.hpp"
 #include "engine/ops/convolution_checks.hpp"
 #include "kernels/conv2d/conv2d.hpp"
@@ -37,6 +38,17 @@ struct PlainConvolution {
   }
 };
 
+kernels::Conv2dProblem problem_of(const Shape& x, const Shape& w, std::int64_t padding, const Conv2dOptions& options) {
+  kernels::Conv2dProblem problem;
+  problem.batch = x[0], problem.in_channels = x[1], problem.in_height = x[2], problem.in_width = x[3];
+  problem.out_channels = w[0], problem.kernel_height = w[2], problem.kernel_width = w[3];
+  problem.stride_height = problem.stride_width = options.stride;
+  problem.padding_height = problem.padding_width = padding;
+  problem.dilation_height = problem.dilation_width = options.dilation;
+  problem.groups = options.groups;
+  return problem;
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options) {
@@ -51,18 +63,45 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
 
   std::int64_t padding = options.padding;
   const Tensor padded = convolution_checks::pad_ahead(x, padding, options.padding_mode);
-  kernels::Conv2dProblem problem;
-  problem.batch = padded.size(0), problem.in_channels = padded.size(1);
-  problem.in_height = padded.size(2), problem.in_width = padded.size(3);
-  problem.out_channels = w.size(0), problem.kernel_height = w.size(2), problem.kernel_width = w.size(3);
-  problem.stride_height = problem.stride_width = options.stride;
-  problem.padding_height = problem.padding_width = padding;
-  problem.dilation_height = problem.dilation_width = options.dilation;
-  problem.groups = options.groups;
+  const kernels::Conv2dProblem problem = problem_of(padded.shape(), w.shape(), padding, options);
   const Shape y_shape{problem.batch, problem.out_channels, problem.out_height(), problem.out_width()};
   return bilinear::forward<PlainConvolution>(
       std::make_shared<const PlainConvolution>(PlainConvolution{problem, padded.shape(), w.shape(), y_shape}), padded,
       w, bias);
+}
+
+Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options,
+                        std::int64_t output_padding) {
+  constexpr std::string_view op = "conv_transpose2d";
+  convolution_checks::require_kinds(op, x, w, bias);
+  if (x.rank() != 4) fail(op, "x must be [N, K, H, W], got {}. Reshape it.", x.shape().to_string());
+  if (w.rank() != 4) fail(op, "w must be [K, C / groups, kh, kw], got {}. Reshape it.", w.shape().to_string());
+  convolution_checks::require_settings(op, {options.stride, options.padding, options.dilation, options.groups});
+  require(options.padding_mode == PadMode::zero, op, "pads with zeros only. Pad a convolution circularly instead.");
+  require(output_padding >= 0 && output_padding < options.stride, op,
+          "the output padding must be in [0, stride), got {} for stride {}. Use 0 for the smallest result.",
+          output_padding, options.stride);
+  require(w.size(0) == x.size(1) && w.size(0) % options.groups == 0, op,
+          "w {} must have the {} channels of x {} first, a multiple of the {} group(s). Swap its first two axes.",
+          w.shape(), x.size(1), x.shape(), options.groups);
+  require(w.size(2) >= 1 && w.size(3) >= 1 && x.size(2) >= 1 && x.size(3) >= 1, op,
+          "x {} and w {} must have at least one pixel and one tap. Leave empty images out.", x.shape(), w.shape());
+  const auto length = [&](int axis) {
+    return (x.size(axis) - 1) * options.stride - 2 * options.padding + options.dilation * (w.size(axis) - 1) + 1 +
+           output_padding;
+  };
+  const std::int64_t channels = w.size(1) * options.groups;
+  const Shape shape{x.size(0), channels, length(2), length(3)};
+  require(shape[2] >= 1 && shape[3] >= 1, op, "a padding of {} cuts x {} down to {} x {}. Pad less.", options.padding,
+          x.shape(), shape[2], shape[3]);
+  checked_numel(op, shape);
+  require(!bias.defined() || bias.shape() == Shape{channels}, op,
+          "the bias must be [{}], one value per output channel, got {}. Reshape it.", channels,
+          bias.defined() ? bias.shape().to_string() : "none");
+  const kernels::Conv2dProblem problem = problem_of(shape, w.shape(), options.padding, options);
+  const Tensor y = bilinear::input_gradient<PlainConvolution>(
+      std::make_shared<const PlainConvolution>(PlainConvolution{problem, shape, w.shape(), x.shape()}), x, w);
+  return bias.defined() ? y + reshape(bias, {channels, 1, 1}) : y;
 }
 
 }  // namespace orbitgrad

@@ -21,4 +21,10 @@ struct Conv2dOptions {
 /// x [N, C, H, W], w [K, C / groups, kh, kw], bias [K] or undefined -> [N, K, Ho, Wo]. float32 or float64.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Conv2dOptions& options = {});
 
+/// The adjoint of conv2d in x, as a layer: input [N, K, H, W], w [K, C / groups, kh, kw], bias [C] or undefined
+/// -> [N, C, (H - 1) stride - 2 padding + dilation (kh - 1) + 1 + output_padding, likewise]. Zero padding only;
+/// output_padding in [0, stride) picks among the sizes that conv2d maps to the same one.
+Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Conv2dOptions& options = {},
+                        std::int64_t output_padding = 0);
+
 }  // namespace orbitgrad

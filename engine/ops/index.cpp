@@ -109,6 +109,7 @@ Sliced sliced(std::string_view op, const Tensor& x, const std::vector<Index>& en
 
 /// Picks by all tensors at once: the picked axes come first, become one, and are taken from.
 Tensor picked(std::string_view op, const Tensor& x, const std::vector<Positions>& picks) {
+  if (picks.size() == 1) return take(x, picks[0].index, picks[0].axis);
   Shape broadcast;
   bool are_neighbours = true;
   for (std::size_t i = 0; i < picks.size(); ++i) {
