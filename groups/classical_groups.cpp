@@ -5,7 +5,7 @@ namespace orbitgrad::groups {
 namespace {
 
 void require_size(std::string_view op, std::int64_t n) {
-  require(n >= 1 && n <= 128, op, "size {}. Take one in 1 .. 128.", n);
+  require(n >= 1 && n <= 64, op, "size {}. Take one in 1 .. 64.", n);
 }
 
 /// factor at (i, j), and other at (j, i).
@@ -92,7 +92,7 @@ MatrixGroup time_reversal() {
 }
 
 MatrixGroup symplectic(std::int64_t m) {
-  require_size("symplectic", m);
+  require_size("symplectic", 2 * m);
   const std::int64_t n = 2 * m;
   std::vector<Matrix> generators;
   for (std::int64_t i = 0; i < m; ++i)

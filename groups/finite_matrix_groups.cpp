@@ -9,7 +9,7 @@ namespace orbitgrad::groups {
 
 namespace {
 
-constexpr std::int64_t max_size = 4096;
+constexpr std::int64_t max_size = 1024;
 
 void require_size(std::string_view op, std::int64_t n) {
   require(n >= 1 && n <= max_size, op, "size {}. Take one in 1 .. {}.", n, max_size);
@@ -108,7 +108,7 @@ MatrixGroup cube_faces() {
 
 MatrixGroup torus_turns(std::int64_t k, std::int64_t n) {
   require(k == 2 || k == 4, "torus_turns", "{} turns. Take 2 or 4.", k);
-  require(n >= 1 && n <= 32, "torus_turns", "a torus of {}. Take 1 .. 32.", n);
+  require(n >= 1 && n <= 16, "torus_turns", "a torus of {}. Take 1 .. 16.", n);
   const auto place = [&](std::int64_t turn, std::int64_t row, std::int64_t col) {
     return static_cast<int>(((turn % k) * n + row % n) * n + col % n);
   };

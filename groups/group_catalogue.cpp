@@ -134,7 +134,8 @@ bool fits(int wanted, std::size_t given) {
   return wanted == any_number ? given >= 1 : static_cast<std::size_t>(wanted) == given;
 }
 
-MatrixGroup read_group(ExpressionReader& reader) {
+MatrixGroup read_group(ExpressionReader& reader, int depth = 0) {
+  if (depth > 20) reader.fail_here("more than 20 groups inside each other");
   (void)reader.peek();
   const std::size_t begin = reader.position();
   const std::string name = reader.name(true);
@@ -144,7 +145,7 @@ MatrixGroup read_group(ExpressionReader& reader) {
       if (reader.at_number())
         arguments.numbers.push_back(reader.number());
       else
-        arguments.groups.push_back(read_group(reader));
+        arguments.groups.push_back(read_group(reader, depth + 1));
     } while (reader.take(','));
     reader.expect(')');
   }

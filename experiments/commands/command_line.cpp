@@ -32,6 +32,8 @@ constexpr Command commands[] = {
     {"bench", "Count what the CUDA kernels do, on the simulator", bench_command},
     {"op", "Run any op of the engine on npy files, with its derivatives", op_command},
     {"plot", "Draw a metric of one or several runs as SVG and PNG, by gnuplot", plot_command},
+    {"basis", "Find all linear maps between two representations of a group that commute with it", basis_command},
+    {"groups", "List the matrix groups that basis knows", groups_command},
 };
 
 }  // namespace

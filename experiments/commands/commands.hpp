@@ -15,6 +15,8 @@ Action devices_command(CLI::App& app);
 Action bench_command(CLI::App& app);
 Action op_command(CLI::App& app);
 Action plot_command(CLI::App& app);
+Action basis_command(CLI::App& app);
+Action groups_command(CLI::App& app);
 
 /// Makes the action what happens when `app` is called and every word of the command line has been understood.
 void act_when_called(CLI::App& app, Action action);

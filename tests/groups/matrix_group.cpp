@@ -224,6 +224,11 @@ TEST(MatrixGroup, HostileGenerators) {
   expect_error([] { (void)parse_group("SO(3,4)"); }, "parse_group", {"SO(n)"});
   expect_error([] { (void)parse_group("O(99999999999999999999)"); }, "parse_group", {"too large"});
   expect_error([] { (void)parse_group(""); }, "parse_group", {"expected a name"});
+  std::string nested = "SO(2)";
+  for (int i = 0; i < 30; ++i) nested = "Union(" + nested + ")";
+  expect_error([&] { (void)parse_group(nested); }, "parse_group", {"more than 20 groups"});
+  EXPECT_THROW((void)parse_group("SO(65)"), Error);
+  EXPECT_THROW((void)parse_group("Sp(33)"), Error);
   expect_error([] { (void)parse_group("SO(-1)"); }, "parse_group", {"expected a name"});
 }
 
