@@ -127,9 +127,10 @@ class Convolution {
 }  // namespace
 
 PlainConvolution tuned_cudnn(ConvolutionOp op, const kernels::Conv2dProblem& problem) {
-  const auto convolution = std::make_shared<const Convolution>(op, problem);
-  return [convolution](const float* first, const float* second, float* output) {
-    convolution->run(first, second, output);
+  const auto convolution = std::make_shared<std::unique_ptr<Convolution>>();
+  return [=](const float* first, const float* second, float* output) {
+    if (*convolution == nullptr) *convolution = std::make_unique<Convolution>(op, problem);
+    (*convolution)->run(first, second, output);
   };
 }
 

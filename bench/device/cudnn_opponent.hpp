@@ -13,7 +13,7 @@ enum class ConvolutionOp { forward, input_gradient, filter_gradient };
 /// The two inputs and the output of the op, in device memory. Empty if this build has no cuDNN.
 using PlainConvolution = std::function<void(const float* first, const float* second, float* output)>;
 
-/// Tunes once, on the GPU. Throws std::runtime_error with cuDNN's reason.
+/// The first call tunes. A call throws std::runtime_error with cuDNN's reason.
 PlainConvolution tuned_cudnn(ConvolutionOp op, const kernels::Conv2dProblem& problem);
 
 }  // namespace orbitgrad::bench

@@ -56,7 +56,11 @@ class Run {
         timed_(device == DeviceKind::cuda && !options.verify_only && !options.launch_only),
         report_("device_kernels", device, options.out) {
     if (!timed_) return;
-    peaks_ = measure_peaks(device);
+    try {
+      peaks_ = measure_peaks(device);
+    } catch (const std::exception& error) {
+      report_.add_error("copy and product", error.what());
+    }
     report_.context()["copy_GB/s"] = peaks_.bytes_per_second * 1e-9;
     report_.context()["product_GFLOP/s"] = peaks_.flops_per_second * 1e-9;
   }
@@ -65,7 +69,7 @@ class Run {
     if (!options_.kernel.empty() && problem.kernel != options_.kernel) return;
     if (!options_.shape.empty() && problem.shape != options_.shape) return;
     const std::string where = problem.kernel + "/" + problem.shape;
-    if (elapsed() > options_.seconds) return report_.add_error(where, "left out: the time is used up");
+    if (elapsed() > options_.seconds) return report_.leave_out(where);
     try {
       Buffers buffers(device_, problem);
       for (const Candidate& candidate : problem.candidates(device_))

@@ -42,6 +42,11 @@ void Report::add_error(const std::string& name, const std::string& why) {
   write();
 }
 
+void Report::leave_out(const std::string& name) {
+  context()["left_out"].push_back(name);
+  write();
+}
+
 void Report::write() const {
   if (path_.empty()) return;
   const std::filesystem::path unfinished = path_.string() + ".part";

@@ -19,6 +19,8 @@ class Report {
   void add(nlohmann::json entry);
   /// An entry that has no time, and why.
   void add_error(const std::string& name, const std::string& why);
+  /// Names a case in the context's list "left_out".
+  void leave_out(const std::string& name);
   int errors() const { return errors_; }
 
  private:

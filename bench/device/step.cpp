@@ -67,6 +67,16 @@ class Training {
   std::uint64_t number_ = 0;
 };
 
+void add_times(nlohmann::json& entry, const Options& options, DeviceKind device, Training& training) {
+  const Samples times = time_calls(
+      device, [&](std::int64_t) { training.step(); }, options.samples, options.sample_seconds);
+  entry["real_time"] = entry["ms"] = times.median() * 1e3;
+  entry["time_unit"] = "ms";
+  entry["ms_low"] = times.lowest() * 1e3;
+  entry["ms_high"] = times.highest() * 1e3;
+  entry["images/s"] = static_cast<double>(options.batch) / times.median();
+}
+
 int run(const Options& options) {
   const DeviceKind device = parse_device(options.device);
   const ScopedDefaultDevice made_on_cpu(DeviceKind::cpu);
@@ -76,17 +86,13 @@ int run(const Options& options) {
   for (std::int64_t i = 0; i < options.steps; ++i) losses.push_back(training.step().item());
   const std::string label = fmt::format("{}/batch:{}/{}/eager", options.model, options.batch, name(device));
   nlohmann::json entry{{"name", label}, {"losses", losses}};
-  if (device != DeviceKind::sim) {
-    const Samples times = time_calls(
-        device, [&](std::int64_t) { training.step(); }, options.samples, options.sample_seconds);
-    entry["real_time"] = entry["ms"] = times.median() * 1e3;
-    entry["time_unit"] = "ms";
-    entry["ms_low"] = times.lowest() * 1e3;
-    entry["ms_high"] = times.highest() * 1e3;
-    entry["images/s"] = static_cast<double>(options.batch) / times.median();
+  try {
+    if (device != DeviceKind::sim) add_times(entry, options, device, training);
+  } catch (const std::exception& error) {  // the losses are worth keeping
+    report.add_error(label + "/time", error.what());
   }
   report.add(std::move(entry));
-  return 0;
+  return report.errors() == 0 ? 0 : 1;
 }
 
 }  // namespace
