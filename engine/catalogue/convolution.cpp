@@ -104,6 +104,27 @@ Op group_op() {
            .settings = {{"group", "pm"}, {"groups", "2"}, {"padding", "1"}, {"padding_mode", "circular"}}}}};
 }
 
+Op filter_bank_op(std::string name, std::string shape, std::string summary,
+                  Tensor (*function)(const Tensor&, const groups::LatticeGroup&), const Shape& example) {
+  return {.name = std::move(name),
+          .family = "convolution",
+          .header = "engine/ops/group_convolution.hpp",
+          .summary = std::move(summary),
+          .arguments = {{"w", std::move(shape), Elements::any}},
+          .settings = {group_setting()},
+          .run = [function](const Call& call) { return function(call["w"], call.group()); },
+          .examples = {{.tensors = {{"w", example}}, .settings = {{"group", "p4"}}}}};
+}
+
+std::vector<Op> filter_banks() {
+  return {filter_bank_op("lift_filter_bank", "[K, C, k, k]",
+                         "filters [K S, C, k, k] of the plain convolution equal to lift_conv2d", lift_filter_bank,
+                         {2, 1, 3, 3}),
+          filter_bank_op("group_filter_bank", "[K, C, |G|, k, k]",
+                         "filters [K S, C S, k, k] of the plain convolution equal to group_conv2d", group_filter_bank,
+                         {1, 2, 4, 2, 2})};
+}
+
 Op matmul_op() {
   return {.name = "matmul",
           .family = "linear algebra",
@@ -119,6 +140,7 @@ Op matmul_op() {
 }
 
 const Registration convolution_ops([] { return std::vector<Op>{conv2d_op(), lift_op(), group_op(), matmul_op()}; });
+const Registration filter_bank_ops(filter_banks);
 
 }  // namespace
 

@@ -26,8 +26,8 @@ RandomKey key_of(const Call& call) { return {static_cast<std::uint64_t>(call.int
 std::vector<Op> creation() {
   const std::string header = "engine/ops/creation.hpp", like = "of x's shape, dtype and device";
   const Setting shape = integers("shape", "", "empty: one number"), dtype = dtype_setting("float32");
-  Op scalar = unary("scalar_like", "creation", header, "one number with x's dtype and device", nullptr, smooth_values,
-                    Elements::any, Derivatives::none);
+  Op scalar = unary("scalar_like", "creation", "engine/ops/arithmetic.hpp", "one number with x's dtype and device",
+                    nullptr, smooth_values, Elements::any, Derivatives::none);
   scalar.settings = {number("value", std::nullopt, "the number")};
   scalar.run = [](const Call& call) { return scalar_like(call["x"], call.number("value")); };
   scalar.examples[0].settings = {{"value", "2"}};

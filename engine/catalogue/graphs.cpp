@@ -5,6 +5,7 @@
 #include "engine/error.hpp"
 #include "engine/ops/index.hpp"
 #include "engine/ops/segments.hpp"
+#include "engine/ops/shape_ops.hpp"
 #include "engine/ops/sparse.hpp"
 
 namespace orbitgrad::catalogue {
@@ -68,6 +69,14 @@ std::vector<Op> indexing() {
                          .settings = {{"at", "i, None, ::-1, ..., 1:"}}},
                         {.tensors = {{"x", {3, 2, 3}}, {"i", {2, 1}, index_values<3>}, {"j", {2}, index_values<3>}},
                          .settings = {{"at", "i, :, j"}}}}},
+          {.name = "nonzero",
+           .family = family,
+           .header = header,
+           .summary = "positions of the true elements in row-major order, [rank, count]",
+           .arguments = {{"mask", "one axis or more", Elements::boolean}},
+           .derivatives = Derivatives::none,
+           .run = [](const Call& call) { return stack(nonzero(call["mask"]), 0); },
+           .examples = {{.tensors = {{"mask", {2, 3}, boolean_values}}}}},
           {.name = "index_put",
            .family = family,
            .header = header,

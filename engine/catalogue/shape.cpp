@@ -92,16 +92,24 @@ std::vector<Op> views() {
              return pad(call["x"], padding,
                         call.word("padding_mode") == "circular" ? PadMode::circular : PadMode::zero);
            },
-           {2, 3}, {{{"padding", "1,0,2,1"}}, {{"padding", "4,1"}, {"padding_mode", "circular"}}}),
-      of_x("contiguous", "any shape", "the same values in dense row-major memory", {},
-           [](const Call& call) { return contiguous(call["x"]); }, {2, 3}, {{}}),
-      of_x("to_device", "any shape", "the same values in the memory of a device",
-           {choice("device", std::nullopt, "the device", {"cpu", "cuda", "sim"})},
-           [](const Call& call) { return to_device(call["x"], parse_device(call.word("device"))); }, {2, 3},
-           {{{"device", "cpu"}}}),
+           {2, 3}, {{{"padding", "1,0,2,1"}}, {{"padding", "4,1"}, {"padding_mode", "circular"}}})};
+}
+
+/// Ops of one tensor that stand in other headers.
+std::vector<Op> copies() {
+  Op contiguous_op = of_x("contiguous", "any shape", "the same values in dense row-major memory", {},
+                          [](const Call& call) { return contiguous(call["x"]); }, {2, 3}, {{}});
+  Op cast_op =
       of_x("cast", "any shape", "the same values in another element type; differentiable between floating types",
            {dtype_setting("float32")}, [](const Call& call) { return cast(call["x"], call.dtype("dtype")); }, {2, 3},
-           {{{"dtype", "float64"}}})};
+           {{{"dtype", "float64"}}});
+  Op to_device_op = of_x("to_device", "any shape", "the same values in the memory of a device",
+                         {choice("device", std::nullopt, "the device", {"cpu", "cuda", "sim"})},
+                         [](const Call& call) { return to_device(call["x"], parse_device(call.word("device"))); },
+                         {2, 3}, {{{"device", "cpu"}}});
+  contiguous_op.header = cast_op.header = "engine/ops/cast.hpp";
+  to_device_op.header = "engine/ops/transfer.hpp";
+  return {std::move(contiguous_op), std::move(cast_op), std::move(to_device_op)};
 }
 
 std::vector<Op> joining() {
@@ -166,7 +174,7 @@ std::vector<Op> indexing() {
            .examples = {{.tensors = {{"index", {2, 3}, index_values<4>}}, .settings = {{"classes", "4"}}}}}};
 }
 
-const Registration view_ops(views), joining_ops(joining), indexing_ops(indexing);
+const Registration view_ops(views), copy_ops(copies), joining_ops(joining), indexing_ops(indexing);
 
 }  // namespace
 

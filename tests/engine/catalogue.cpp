@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <regex>
+#include <set>
+#include <sstream>
 
 #include "engine/catalogue/evaluate.hpp"
+#include "engine/io/file.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/transfer.hpp"
 #include "engine/random.hpp"
@@ -48,6 +52,38 @@ TEST(Catalogue, DescribesEveryOpInFull) {
     for (const Argument& argument : op.arguments) EXPECT_FALSE(argument.shape.empty()) << argument.name;
   }
   EXPECT_EQ(find_op("no_such_op"), nullptr);
+}
+
+/// The functions that public headers of the ops declare, as "header: name".
+std::set<std::string> declared_ops() {
+  const std::filesystem::path root = ORBITGRAD_SOURCE_DIR;
+  std::vector<std::string> headers = {"engine/random.hpp"};
+  for (const auto& entry : std::filesystem::directory_iterator(root / "engine/ops"))
+    if (entry.path().extension() == ".hpp") headers.push_back("engine/ops/" + entry.path().filename().string());
+  static const std::regex declaration(R"(^(?:[A-Z]\w*|bool|std::vector<Tensor>) (\w+)\()");
+  std::set<std::string> declared;
+  for (const std::string& header : headers) {
+    const std::string text = read_file(root / header);
+    if (std::regex_search(text, std::regex("Included by op\\s+(// )?sources only"))) continue;
+    std::smatch match;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      if (std::regex_search(line, match, declaration)) declared.insert(header + ": " + match[1].str());
+  }
+  return declared;
+}
+
+TEST(Catalogue, HasEveryPublicOp) {
+  const std::set<std::string> no_ops = {"engine/ops/creation.hpp: from_span", "engine/ops/creation.hpp: from_vector",
+                                        "engine/ops/linear_algebra.hpp: symmetric_eigen",  // two ops there
+
+                                        "engine/ops/transfer.hpp: on_host"};
+  const std::set<std::string> declared = declared_ops();
+  EXPECT_GT(declared.size(), 120u);
+  std::set<std::string> described;
+  for (const Op& op : ops()) described.insert(op.header + ": " + op.name);
+  for (const std::string& op : declared)
+    EXPECT_TRUE(described.contains(op) || no_ops.contains(op)) << op << " is not in the catalogue";
 }
 
 TEST(Catalogue, EveryExampleRuns) {
