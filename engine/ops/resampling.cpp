@@ -114,6 +114,9 @@ Tensor adaptive_max_pool2d(const Tensor& x, std::int64_t height, std::int64_t wi
   constexpr std::string_view op = "adaptive_max_pool2d";
   require_sizes(op, x, height, width);
   const std::int64_t in_height = x.size(-2), in_width = x.size(-1), pixels = in_height * in_width;
+  Shape shape = x.shape();
+  shape[x.rank() - 2] = height, shape[x.rank() - 1] = width;
+  Tensor winner = Tensor::empty(shape, DType::int64, x.device());
   std::vector<std::int64_t> offset = {0}, pixel;
   for (std::int64_t row = 0; row < height; ++row)
     for (std::int64_t column = 0; column < width; ++column) {
@@ -122,13 +125,10 @@ Tensor adaptive_max_pool2d(const Tensor& x, std::int64_t height, std::int64_t wi
         for (std::int64_t j = columns.begin; j < columns.end; ++j) pixel.push_back(i * in_width + j);
       offset.push_back(static_cast<std::int64_t>(pixel.size()));
     }
-  Shape shape = x.shape();
-  shape[x.rank() - 2] = height, shape[x.rank() - 1] = width;
   const kernels::SparseRowsProblem problem{.outer = x.numel() / pixels,
                                            .rows = height * width,
                                            .columns = pixels,
                                            .entries = static_cast<std::int64_t>(pixel.size())};
-  Tensor winner = Tensor::empty(shape, DType::int64, x.device());
   visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {
     const NoGrad no_grad;
     const Tensor offsets = from_vector(offset, {problem.rows + 1}, x.device()),

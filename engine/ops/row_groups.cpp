@@ -30,13 +30,17 @@ const RowGroups::Lists& RowGroups::lists() const {
     const NoGrad no_grad;
     const Tensor here = on_host(index_);
     const std::int64_t* row = here.host_data<std::int64_t>();
-    std::vector<std::int64_t> offset(static_cast<std::size_t>(rows_) + 1), entry(static_cast<std::size_t>(count()));
-    for (std::int64_t k = 0; k < count(); ++k) ++offset[static_cast<std::size_t>(row[k]) + 1];
-    for (std::size_t r = 1; r < offset.size(); ++r) offset[r] += offset[r - 1];
-    std::vector<std::int64_t> next = offset;
-    for (std::int64_t k = 0; k < count(); ++k)
-      entry[static_cast<std::size_t>(next[static_cast<std::size_t>(row[k])]++)] = k;
-    lists_ = {from_vector(offset, {rows_ + 1}, index_.device()), from_vector(entry, {count()}, index_.device())};
+    // Tensors of their own, so that there being no room is an error like any other.
+    Tensor offset = zeros({rows_ + 1}, DType::int64, DeviceKind::cpu);
+    Tensor entry = Tensor::empty({count()}, DType::int64, DeviceKind::cpu);
+    std::int64_t *start = fresh_host_data<std::int64_t>(offset), *entries = fresh_host_data<std::int64_t>(entry);
+    for (std::int64_t k = 0; k < count(); ++k) ++start[row[k] + 1];
+    for (std::int64_t r = 0; r < rows_; ++r) start[r + 1] += start[r];
+    // start[r] moves to the end of its group, which is where the next one starts.
+    for (std::int64_t k = 0; k < count(); ++k) entries[start[row[k]]++] = k;
+    for (std::int64_t r = rows_; r > 0; --r) start[r] = start[r - 1];
+    start[0] = 0;
+    lists_ = {to_device(offset, index_.device()), to_device(entry, index_.device())};
   });
   return lists_;
 }

@@ -17,6 +17,14 @@ void cumulative_sum(const ScanProblem& p, const T* x, T* y) {
     for (std::int64_t unit = first; unit < last; ++unit) {
       const std::int64_t begin = unit % tiles * tile, width = std::min(tile, p.inner - begin);
       const std::int64_t start = unit / tiles * p.size * p.inner + begin;
+      if (p.inner == 1) {
+        A total = 0;
+        for (std::int64_t s = 0; s < p.size; ++s) {
+          const std::int64_t at = start + p.place(s);
+          y[at] = static_cast<T>(total += static_cast<A>(x[at]));
+        }
+        continue;
+      }
       A sum[tile] = {};
       for (std::int64_t s = 0; s < p.size; ++s) {
         const std::int64_t row = start + p.place(s) * p.inner;

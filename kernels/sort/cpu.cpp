@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/parallel.hpp"
@@ -7,25 +9,70 @@
 
 namespace orbitgrad::kernels::cpu {
 
+namespace {
+
+template <class T>
+using KeyOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+
+/// A number whose order as an unsigned one is that of the sort: NaN above all, -0 as 0; descending is its complement.
+template <class T>
+KeyOf<T> sort_key(T value, bool descending) {
+  constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1);
+  KeyOf<T> bits = 0;
+  if (value == value) {
+    if (value == 0) value = 0;
+    bits = std::bit_cast<KeyOf<T>>(value);
+    const bool turns_around = std::is_floating_point_v<T> && (bits & sign) != 0;
+    bits = turns_around ? static_cast<KeyOf<T>>(~bits) : static_cast<KeyOf<T>>(bits ^ sign);
+  } else {
+    bits = static_cast<KeyOf<T>>(~KeyOf<T>{0});
+  }
+  return descending ? static_cast<KeyOf<T>>(~bits) : bits;
+}
+
+template <class Key>
+struct Element {
+  Key key;
+  std::int64_t position;
+  friend bool operator<(const Element& a, const Element& b) {
+    return a.key < b.key || (a.key == b.key && a.position < b.position);
+  }
+};
+
+/// Stable passes over 11 bits of the key at a time, from the lowest; a pass in which all agree is left out.
+template <class Key>
+void radix_sort(std::vector<Element<Key>>& elements, std::vector<Element<Key>>& spare) {
+  constexpr int bits = 11, buckets = 1 << bits;
+  spare.resize(elements.size());
+  for (unsigned shift = 0; shift < 8 * sizeof(Key); shift += bits) {
+    const auto digit = [&](const Element<Key>& e) { return static_cast<std::size_t>(e.key >> shift & (buckets - 1)); };
+    std::size_t start[buckets + 1] = {};
+    for (const Element<Key>& e : elements) ++start[digit(e) + 1];
+    if (start[digit(elements[0]) + 1] == elements.size()) continue;
+    for (int i = 0; i < buckets; ++i) start[i + 1] += start[i];
+    for (const Element<Key>& e : elements) spare[start[digit(e)]++] = e;
+    elements.swap(spare);
+  }
+}
+
+}  // namespace
+
 template <class T>
 void argsort(const ArgsortProblem& p, const T* x, std::int64_t* order) {
   if (p.rows * p.kept == 0) return;
-  struct Element {
-    T value;
-    std::int64_t position;
-  };
+  constexpr std::int64_t long_row = 2048;  // from here on the passes cost less than comparing
   parallel_for(p.rows, 4096 / p.columns + 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<Element> elements(static_cast<std::size_t>(p.columns));
-    const auto before = [&](const Element& a, const Element& b) {
-      return comes_before(p.descending, a.value, a.position, b.value, b.position);
-    };
+    std::vector<Element<KeyOf<T>>> elements(static_cast<std::size_t>(p.columns)), spare;
     for (std::int64_t row = begin; row < end; ++row) {
-      for (std::int64_t i = 0; i < p.columns; ++i) elements[static_cast<std::size_t>(i)] = {x[row * p.columns + i], i};
+      for (std::int64_t i = 0; i < p.columns; ++i)
+        elements[static_cast<std::size_t>(i)] = {sort_key(x[row * p.columns + i], p.descending), i};
       // partial_sort keeps a heap of what is kept: faster than all only for few.
       if (p.kept * 8 < p.columns)
-        std::partial_sort(elements.begin(), elements.begin() + p.kept, elements.end(), before);
+        std::partial_sort(elements.begin(), elements.begin() + p.kept, elements.end());
+      else if (p.columns < long_row)
+        std::sort(elements.begin(), elements.end());
       else
-        std::sort(elements.begin(), elements.end(), before);
+        radix_sort(elements, spare);
       for (std::int64_t i = 0; i < p.kept; ++i)
         order[row * p.kept + i] = elements[static_cast<std::size_t>(i)].position;
     }

@@ -30,15 +30,18 @@ template <class T>
 void take_rows(const TakeRowsProblem& p, const T* x, const std::int64_t* index, T* y) {
   if (p.output_count() == 0) return;
   parallel_for(p.outer * p.picks, work_per_piece / p.inner + 1, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t k = begin % p.picks;
+    const T* plane = x + begin / p.picks * p.size * p.inner;
     for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t pick = index[row % p.picks];
       T* to = y + row * p.inner;
-      if (pick < 0) {
+      const T* from = plane + index[k] * p.inner;
+      if (index[k] < 0)
         std::fill(to, to + p.inner, T(0));
-      } else {
-        const T* from = x + (row / p.picks * p.size + pick) * p.inner;
+      else if (p.inner == 1)
+        *to = *from;
+      else
         std::copy(from, from + p.inner, to);
-      }
+      if (++k == p.picks) k = 0, plane += p.size * p.inner;
     }
   });
 }
@@ -61,7 +64,8 @@ void sparse_product(const SparseRowsProblem& p, const std::int64_t* offset, cons
     }
     for (std::int64_t begin = 0; begin < p.inner; begin += column_block) {
       const std::int64_t width = std::min(column_block, p.inner - begin);
-      double sum[column_block] = {};
+      double sum[column_block];
+      std::fill(sum, sum + width, 0.0);
       for (std::int64_t k = offset[r]; k < offset[r + 1]; ++k) {
         const T* row = plane + column[k] * p.inner + begin;
         const auto factor = static_cast<double>(value(k));

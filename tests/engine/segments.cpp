@@ -132,6 +132,7 @@ TEST(Sparse, Errors) {
   EXPECT_ERROR(segment_max(x, positions({0, 1, 0, 1, 7}), 2), "position 7");
   EXPECT_ERROR(segment_mean(x, positions({0, 1, 0, 1, 1}), -1), "must not be negative");
   EXPECT_ERROR(segment_sum(cast(x, DType::int64), positions({0, 1, 0, 1, 1}), 2), "float32 or float64");
+  EXPECT_ERROR(segment_sum(zeros({2, 0}), positions({0, 1}), std::int64_t{1} << 58), "smaller shape");
   EXPECT_ERROR(sparse_matmul(pattern(), zeros({3}), zeros({5, 2})), "one per entry");
   EXPECT_ERROR(sparse_matmul(pattern(), {}, zeros({4, 2})), "a matrix of 5 columns");
   EXPECT_ERROR(sparse_matmul(pattern(), zeros({6}, DType::float64), zeros({5, 2})), "float64");

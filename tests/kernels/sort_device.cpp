@@ -55,6 +55,22 @@ TEST(SortDevice, EveryVersionIsTheStableOrder) {
   check_order<float>({1, 1030, 1030});
 }
 
+TEST(Sort, LongRowsAreTheStableOrder) {
+  const auto check = []<class T>(T) {
+    for (const bool descending : {false, true}) {
+      const ArgsortProblem p{2, 5000, 5000, descending};
+      const auto x = elements<T>(p.rows * p.columns, 7, true);
+      std::vector<std::int64_t> order(x.size());
+      cpu::argsort(p, x.data(), order.data());
+      EXPECT_EQ(order, expected_order(p, x));
+    }
+  };
+  check(float());
+  check(double());
+  check(std::int32_t());
+  check(std::int64_t());
+}
+
 TEST(SortDevice, BarriersAreNeeded) {
   const ArgsortProblem p{1, 200, 200};
   std::vector<float> x(200);
