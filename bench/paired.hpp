@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <vector>
 
@@ -24,27 +25,33 @@ struct PairedTimes {
   double ratio = 0, ratio_low = 0, ratio_high = 0;
 };
 
-inline double seconds_of(const std::function<void()>& side, std::int64_t repetitions) {
-  const auto start = std::chrono::steady_clock::now();
+using Clock = double();
+inline double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+/// Of all threads of this process: for one thread, time that does not count what others do on the machine.
+inline double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+inline double seconds_of(const std::function<void()>& side, std::int64_t repetitions, Clock* now) {
+  const double start = now();
   for (std::int64_t i = 0; i < repetitions; ++i) side();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() /
-         static_cast<double>(repetitions);
+  return (now() - start) / static_cast<double>(repetitions);
 }
 
 /// Both sides are called a few times first: caches, threads and primitives are warm.
 inline PairedTimes time_in_turn(const std::function<void()>& ours, const std::function<void()>& opponent,
-                                int samples = 9, double sample_seconds = 4e-3) {
+                                int samples = 9, double sample_seconds = 4e-3, Clock* now = wall_seconds) {
   const auto repetitions = [&](const std::function<void()>& side) {
-    seconds_of(side, 2);
-    const double once = seconds_of(side, 1);
+    seconds_of(side, 2, now);
+    const double once = seconds_of(side, 1, now);
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(sample_seconds / std::max(once, 1e-9)));
   };
   const std::int64_t repeat_ours = repetitions(ours), repeat_opponent = repetitions(opponent);
   PairedTimes times;
   std::vector<double> ratios;
   for (int i = 0; i < samples; ++i) {
-    times.ours.seconds.push_back(seconds_of(ours, repeat_ours));
-    times.opponent.seconds.push_back(seconds_of(opponent, repeat_opponent));
+    times.ours.seconds.push_back(seconds_of(ours, repeat_ours, now));
+    times.opponent.seconds.push_back(seconds_of(opponent, repeat_opponent, now));
     ratios.push_back(times.opponent.seconds.back() / times.ours.seconds.back());
   }
   std::sort(times.ours.seconds.begin(), times.ours.seconds.end());

@@ -10,12 +10,11 @@ endfunction()
 
 find_package(fmt CONFIG QUIET)
 orbitgrad_need(fmt_FOUND fmt libfmt-dev)
+set(ORBITGRAD_FMT $<IF:$<BOOL:${ORBITGRAD_HEADER_ONLY_FMT}>,fmt::fmt-header-only,fmt::fmt>)
 find_package(CLI11 CONFIG QUIET)
 orbitgrad_need(CLI11_FOUND CLI11 libcli11-dev)
 find_package(nlohmann_json CONFIG QUIET)
 orbitgrad_need(nlohmann_json_FOUND nlohmann-json nlohmann-json3-dev)
-find_package(ZLIB QUIET)
-orbitgrad_need(ZLIB_FOUND zlib zlib1g-dev)
 find_package(Eigen3 CONFIG QUIET)
 orbitgrad_need(Eigen3_FOUND Eigen libeigen3-dev)
 get_target_property(ORBITGRAD_EIGEN_INCLUDE Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
@@ -23,7 +22,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
 add_library(orbitgrad_private INTERFACE)
-target_link_libraries(orbitgrad_private INTERFACE ZLIB::ZLIB CLI11::CLI11 nlohmann_json::nlohmann_json Threads::Threads)
+target_link_libraries(orbitgrad_private INTERFACE CLI11::CLI11 nlohmann_json::nlohmann_json Threads::Threads)
 set(ORBITGRAD_PUBLIC_LIBRARIES "")
 
 # Decides one accelerator: prints its line, sets <option>_USED, stops when ON cannot be honoured.
@@ -41,6 +40,15 @@ function(orbitgrad_choose option name found use_for without package)
   endif()
   set(${option}_USED ${used} PARENT_SCOPE)
 endfunction()
+
+find_package(ZLIB QUIET)
+orbitgrad_choose(ORBITGRAD_ZLIB "zlib" ZLIB_FOUND "gzip files are read and written" "image files must not be compressed"
+                 zlib1g-dev)
+if(ORBITGRAD_ZLIB_USED)
+  target_link_libraries(orbitgrad_private INTERFACE ZLIB::ZLIB)
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/experiments/datasets/idx.cpp" PROPERTIES
+                              COMPILE_DEFINITIONS ORBITGRAD_HAVE_ZLIB)
+endif()
 
 # Parallel headers are public, so OpenMP is too: library and user must agree on it.
 find_package(OpenMP QUIET COMPONENTS CXX)

@@ -15,6 +15,8 @@ orbitgrad_tristate(ORBITGRAD_CUDA "CUDA kernels: AUTO uses nvcc when it is there
 orbitgrad_tristate(ORBITGRAD_OPENMP "OpenMP threads")
 orbitgrad_tristate(ORBITGRAD_OPENBLAS "OpenBLAS for matrix products")
 orbitgrad_tristate(ORBITGRAD_ONEDNN "oneDNN for plain convolution")
+orbitgrad_tristate(ORBITGRAD_ZLIB "zlib for gzip files")
+option(ORBITGRAD_HEADER_ONLY_FMT "Take fmt from its headers alone" OFF)
 orbitgrad_tristate(ORBITGRAD_TESTS "Tests (GoogleTest)")
 orbitgrad_tristate(ORBITGRAD_BENCH "Benchmarks (Google Benchmark)")
 option(ORBITGRAD_NATIVE "Use every instruction of this machine; the result may not run on another" ON)
@@ -29,7 +31,9 @@ endif()
 set(sanitizers "-fsanitize=address,undefined,float-cast-overflow")
 set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer")
 set(CMAKE_EXE_LINKER_FLAGS_SANITIZE "${sanitizers}")
-set(CMAKE_SHARED_LINKER_FLAGS_SANITIZE "${sanitizers}")
+# Of an inline function that both have, the library calls its own copy: the tests' may come from a build without
+# instrumentation.
+set(CMAKE_SHARED_LINKER_FLAGS_SANITIZE "${sanitizers} -Wl,-Bsymbolic-functions")
 
 # C++20 comes with the feature cxx_std_20 of each target: CMAKE_CXX_STANDARD would ask the same of CUDA, and CMake 3.25
 # does not know that dialect.

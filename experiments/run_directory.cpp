@@ -1,9 +1,9 @@
 #include "experiments/run_directory.hpp"
 
 #include <fmt/ranges.h>
-#include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <set>
@@ -69,8 +69,20 @@ std::int64_t metrics_bytes_of(const SafeTensors& checkpoint, const Path& file) {
   return bytes;
 }
 
+/// CRC-32 of IEEE 802.3, as gzip has it, of what was summed so far followed by the text.
 std::uint32_t extended_checksum(std::uint32_t checksum, std::string_view text) {
-  return static_cast<std::uint32_t>(crc32_z(checksum, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+  static const auto table = [] {
+    std::array<std::uint32_t, 256> entries{};
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+      std::uint32_t rest = byte;
+      for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? 0xedb88320u : 0u);
+      entries[byte] = rest;
+    }
+    return entries;
+  }();
+  checksum = ~checksum;
+  for (const char c : text) checksum = table[(checksum ^ static_cast<unsigned char>(c)) & 0xff] ^ (checksum >> 8);
+  return ~checksum;
 }
 
 std::string checksum_text(std::uint32_t checksum) { return fmt::format("{:08x}", checksum); }

@@ -2,15 +2,20 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "groups/error.hpp"
+
+#ifdef ORBITGRAD_HAVE_ZLIB
+#include <zlib.h>
+#endif
 
 namespace orbitgrad::experiments {
 namespace {
@@ -19,6 +24,7 @@ constexpr std::int64_t piece_bytes = std::int64_t{1} << 20;
 constexpr std::uint8_t type_uint8 = 0x08;
 constexpr int max_rank = 4;
 
+#ifdef ORBITGRAD_HAVE_ZLIB
 /// A gzip stream of zlib, which also reads plain files.
 class Stream {
  public:
@@ -69,6 +75,41 @@ class Stream {
   gzFile file_;
   bool ended_early_ = false;
 };
+#else
+/// A plain file; a compressed one is refused.
+class Stream {
+ public:
+  Stream(const std::filesystem::path& path, const char* mode)
+      : name_(path.string()), file_(std::fopen(path.c_str(), mode[0] == 'r' ? "rb" : "wb")) {
+    if (file_ == nullptr || mode[0] != 'r') return;
+    const int first = std::fgetc(file_), second = std::fgetc(file_);
+    const bool is_gzip = first == 0x1f && second == 0x8b;
+    std::rewind(file_);
+    if (is_gzip) std::fclose(std::exchange(file_, nullptr));
+    require(!is_gzip, "read_idx", "{} is compressed, and this build has no zlib. Decompress it with gunzip.", name_);
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+
+  bool is_open() const { return file_ != nullptr; }
+  const std::string& name() const { return name_; }
+  std::int64_t read(std::uint8_t* target, std::int64_t count) {
+    return static_cast<std::int64_t>(std::fread(target, 1, static_cast<std::size_t>(count), file_));
+  }
+  bool ended_early() const { return false; }
+  bool write(const std::uint8_t* source, std::int64_t count) {
+    return std::fwrite(source, 1, static_cast<std::size_t>(count), file_) == static_cast<std::size_t>(count);
+  }
+  bool close() { return std::fclose(std::exchange(file_, nullptr)) == 0; }
+
+ private:
+  std::string name_;
+  std::FILE* file_;
+};
+#endif
 
 void read_header_bytes(Stream& stream, std::uint8_t* target, std::int64_t count) {
   const std::int64_t got = stream.read(target, count);
@@ -153,7 +194,17 @@ IdxArray read_idx(const std::filesystem::path& path, const IdxOptions& options) 
   return array;
 }
 
+bool gzip_available() {
+#ifdef ORBITGRAD_HAVE_ZLIB
+  return true;
+#else
+  return false;
+#endif
+}
+
 void write_idx(const std::filesystem::path& path, const IdxArray& array, IdxCompression compression) {
+  require(compression == IdxCompression::none || gzip_available(), "write_idx",
+          "{} cannot be compressed: this build has no zlib. Write it plain.", path.string());
   require(!array.shape.empty() && array.shape.size() <= max_rank, "write_idx",
           "rank is {}, ranks 1 to 4 are written. Reshape the array.", array.shape.size());
   for (const std::int64_t extent : array.shape) {

@@ -19,8 +19,11 @@ struct IdxOptions {
 
 enum class IdxCompression { none, gzip };
 
-/// Reads a file of uint8 values of rank 1 to 4, gzip or not whatever its name. Error: missing or unreadable file, wrong
-/// magic or type, a size above the cap, a truncated or damaged body, bytes after the last value.
+/// Whether this build reads and writes gzip files: it needs zlib.
+bool gzip_available();
+
+/// Reads a file of uint8 values of rank 1 to 4, gzip or not whatever its name. Error: missing or unreadable file, gzip
+/// without zlib, wrong magic or type, a size above the cap, a truncated or damaged body, bytes after the last value.
 IdxArray read_idx(const std::filesystem::path& path, const IdxOptions& options = {});
 
 /// Writes what read_idx reads. Error: the shape does not fit the values, or the file cannot be written in full.

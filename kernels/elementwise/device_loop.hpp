@@ -32,12 +32,13 @@ struct DeviceLoop {
 
   /// Where every operand keeps the element of row-major position i.
   __device__ Offsets offsets(std::int64_t i) const {
-    if (rank > 1 && count > std::int64_t{0xffffffff}) return unravel(static_cast<std::uint64_t>(i));
+    if (rank == 1 || count > most_elements) return unravel(static_cast<std::uint64_t>(i));
     return unravel(static_cast<std::uint32_t>(i));
   }
 
- private:
-  // A 64-bit division takes several times as long as a 32-bit one.
+  /// Elements of a loop that 32 bits can count: a 64-bit division takes several times as long.
+  static constexpr std::int64_t most_elements = 0xffffffff;
+
   template <class Index>
   __device__ Offsets unravel(Index rest) const {
     Offsets result = {};
@@ -68,7 +69,7 @@ __global__ void elementwise_kernel(DeviceLoop<1 + sizeof...(In)> loop, Out* y, c
   SIM_UNROLL
   for (int k = 0; k < elements_per_thread; ++k)
     if (const std::int64_t i = first + k * step; i < loop.count) {
-      const auto offsets = loop.offsets(i);
+      const auto offsets = loop.unravel(static_cast<std::uint32_t>(i));
       target[k] = offsets.of[0];
       value[k] = evaluate<Formula, Out, In...>(offsets, std::make_index_sequence<sizeof...(In)>(), x...);
     }
@@ -77,16 +78,27 @@ __global__ void elementwise_kernel(DeviceLoop<1 + sizeof...(In)> loop, Out* y, c
     if (first + k * step < loop.count) y[target[k]] = value[k];
 }
 
+template <class Formula, class Out, class... In, std::size_t... n>
+void launch_part(std::string_view name, const StridedLoop<1 + sizeof...(In)>& part,
+                 const std::array<std::int64_t, 1 + sizeof...(In)>& offset, std::index_sequence<n...>, Out* out,
+                 const In*... in) {
+  constexpr unsigned block = 256;
+  if (part.numel() == 0) return;
+  const DeviceLoop<1 + sizeof...(In)> loop(part);
+  void (*kernel)(DeviceLoop<1 + sizeof...(In)>, Out*, const In*...) = elementwise_kernel<Formula, Out, In...>;
+  launch(name, kernel, {.grid = blocks_for(loop.count, block * elements_per_thread), .block = block}, loop,
+         out + offset[0], in + offset[n + 1]...);
+}
+
 /// All views have the shape of `out`.
 template <class Formula, class Out, class... In>
 void launch_elementwise(std::string_view name, View<Out> out, View<const In>... in) {
   constexpr int operands = 1 + sizeof...(In);
-  constexpr unsigned block = 256;
-  const DeviceLoop<operands> loop(StridedLoop<operands>(out.rank, out.size, {out.stride, in.stride...}));
-  if (loop.count == 0) return;
-  void (*kernel)(DeviceLoop<operands>, Out*, const In*...) = elementwise_kernel<Formula, Out, In...>;
-  launch(name, kernel, {.grid = blocks_for(loop.count, block * elements_per_thread), .block = block}, loop, out.data,
-         in.data...);
+  StridedLoop<operands>(out.rank, out.size, {out.stride, in.stride...})
+      .split(DeviceLoop<operands>::most_elements, [&](const auto& part, const auto& offset) {
+        launch_part<Formula, Out, In...>(name, part, offset, std::make_index_sequence<sizeof...(In)>(), out.data,
+                                         in.data...);
+      });
 }
 
 /// Registers a version that supports every problem.

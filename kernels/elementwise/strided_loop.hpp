@@ -46,6 +46,21 @@ struct StridedLoop {
 
   const std::array<std::int64_t, Operands>& inner_stride() const { return stride[rank - 1]; }
 
+  /// Calls part(loop, offsets) for loops of at most `most` >= 1 elements that together are this one; operand n of a
+  /// part starts at offsets[n].
+  template <class Part>
+  void split(std::int64_t most, Part&& part, std::array<std::int64_t, Operands> offset = {}) const {
+    if (numel() <= most) return part(*this, offset);
+    int axis = 0;
+    while (size[axis] == 1) ++axis;
+    StridedLoop half = *this;
+    half.size[axis] = size[axis] / 2;
+    half.split(most, part, offset);
+    for (int n = 0; n < Operands; ++n) offset[n] += half.size[axis] * stride[axis][n];
+    half.size[axis] = size[axis] - half.size[axis];
+    half.split(most, part, offset);
+  }
+
   /// Calls row(offsets, count) for pieces of rows along the last axis; operand n starts at offsets[n] and steps by
   /// inner_stride()[n]. Pieces go over threads.
   template <class Row>

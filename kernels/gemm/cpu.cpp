@@ -1,4 +1,5 @@
-// Matrix product on the CPU. Both implementations cut C into tiles by its shape alone; a tile is one thread's work.
+// Matrix product on the CPU: its versions and the choice. OpenBLAS is given tiles of C, cut by the shape alone; a tile
+// is one thread's work.
 #include "kernels/gemm/gemm.hpp"
 
 #include <algorithm>
@@ -13,6 +14,26 @@
 namespace orbitgrad::kernels::cpu {
 namespace {
 
+/// Does what is to be done when there is nothing to add up; false if there is.
+template <class T>
+bool is_done_without_products(const GemmProblem& problem, T* c) {
+  if (problem.batch == 0 || problem.m == 0 || problem.n == 0) return true;
+  if (problem.k > 0) return false;
+  if (problem.accumulate) return true;
+  for (std::int64_t i = 0; i < problem.batch; ++i)
+    for (std::int64_t row = 0; row < problem.m; ++row) {
+      T* begin = c + i * problem.batch_stride_c + row * problem.ldc;
+      std::fill(begin, begin + problem.n, T{0});
+    }
+  return true;
+}
+
+template <class T>
+void blocked(const GemmProblem& problem, const T* a, const T* b, T* c) {
+  if (!is_done_without_products(problem, c)) blocked_gemm(problem, a, b, c);
+}
+
+#ifdef ORBITGRAD_HAVE_OPENBLAS
 std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 /// Rows and columns of C that one thread computes at a time.
@@ -56,26 +77,6 @@ void for_each_tile(const GemmProblem& problem, const Partition& parts, Body&& bo
   });
 }
 
-/// Does what is to be done when there is nothing to add up; false if there is.
-template <class T>
-bool is_done_without_products(const GemmProblem& problem, T* c) {
-  if (problem.batch == 0 || problem.m == 0 || problem.n == 0) return true;
-  if (problem.k > 0) return false;
-  if (problem.accumulate) return true;
-  for (std::int64_t i = 0; i < problem.batch; ++i)
-    for (std::int64_t row = 0; row < problem.m; ++row) {
-      T* begin = c + i * problem.batch_stride_c + row * problem.ldc;
-      std::fill(begin, begin + problem.n, T{0});
-    }
-  return true;
-}
-
-template <class T>
-void blocked(const GemmProblem& problem, const T* a, const T* b, T* c) {
-  if (!is_done_without_products(problem, c)) blocked_gemm(problem, a, b, c);
-}
-
-#ifdef ORBITGRAD_HAVE_OPENBLAS
 void call_blas(const GemmProblem& p, int m, int n, const float* a, const float* b, float* c) {
   cblas_sgemm(CblasRowMajor, p.transpose_a ? CblasTrans : CblasNoTrans, p.transpose_b ? CblasTrans : CblasNoTrans, m, n,
               static_cast<int>(p.k), 1.0f, a, static_cast<int>(p.lda), b, static_cast<int>(p.ldb),

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <thread>
@@ -31,7 +32,8 @@ struct ProgramLimits {
 inline ProgramResult run_program(const std::vector<std::string>& arguments, const ProgramLimits& limits = {}) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "out", error = folder.path() / "error";
-  std::vector<std::string> words{ORBITGRAD_PROGRAM};
+  const char* other = std::getenv("ORBITGRAD_TEST_PROGRAM");  // another build's, where only the library was compiled
+  std::vector<std::string> words{other != nullptr ? other : ORBITGRAD_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());

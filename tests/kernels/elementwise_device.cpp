@@ -1,5 +1,6 @@
 #include "kernels/elementwise/elementwise.hpp"
 #include "kernels/elementwise/instances.hpp"
+#include "kernels/elementwise/strided_loop.hpp"
 #include "tests/kernels/strided_array.hpp"
 
 namespace orbitgrad::kernels::testing {
@@ -32,50 +33,76 @@ std::vector<Layouts> unusual_layouts() {
           {deep, crossed, deep, crossed},    {crossed, deep, crossed, deep}};
 }
 
-/// Runs every version of the kernel on (in..., out) and compares all of the output's array with what `on_cpu` leaves.
-template <class Kernel, class Out, class OnCpu, class... In>
-void check_on_device(const Layout& out, double relative, OnCpu&& on_cpu, StridedArray<In>... in) {
+/// Stands for all kernels that differ in their formula alone: what follows is compiled once for each list of types.
+template <class ProblemType, class LaunchType>
+struct AnyFormula {
+  using Problem = ProblemType;
+  using Launch = LaunchType;
+  static constexpr std::string_view name = "elementwise";
+};
+
+/// Gives the stand-in the versions of the kernel.
+template <class Kernel, class StandIn = AnyFormula<typename Kernel::Problem, typename Kernel::Launch>>
+void take_versions_of() {
+  [[maybe_unused]] static const bool traced_versions_are_registered = (sim::Trace(), true);
+  auto& versions = Registry<StandIn>::all();
+  versions.clear();
+  for (const auto& version : Registry<Kernel>::all())
+    versions.push_back({version.name, version.device, version.supports, version.launch, version.preference});
+}
+
+/// Runs every version of the stand-in on (in..., out) and compares all of the output's array with what the CPU leaves.
+template <class Out, class First, class... Rest>
+void check_versions(void (*on_cpu)(View<const First>, View<const Rest>..., View<Out>), const Layout& out,
+                    double relative, StridedArray<First> first, StridedArray<Rest>... rest) {
+  using Kernel = AnyFormula<View<const First>, void(View<const First>, View<const Rest>..., View<Out>)>;
   const StridedArray<Out> before(out, 9);
   StridedArray<Out> expected = before;
-  on_cpu(in.const_view()..., expected.view());
+  on_cpu(first.const_view(), rest.const_view()..., expected.view());
   const auto run = [&](const Implementation<Kernel>& version) {
     const auto launch = [&](auto result, auto... inputs) {
       version.launch(inputs.const_view()..., result.view());
       return result.array.to_host();
     };
-    return launch(before.on(version.device), in.on(version.device)...);
+    return launch(before.on(version.device), first.on(version.device), rest.on(version.device)...);
   };
-  const auto problem = std::get<0>(std::tuple(in.const_view()...));
-  check_every_version<Kernel>(problem, run, expected.values, relative);
+  check_every_version<Kernel>(first.const_view(), run, expected.values, relative);
 }
 
 template <class Formula, class In, class Out>
 void check_unary(const Layouts& layouts) {
-  check_on_device<Unary<Formula, In, Out>, Out>(layouts.out, tolerance<Out>, cpu::unary<Formula, In, Out>,
-                                                StridedArray<In>(layouts.a, 1, true));
+  take_versions_of<Unary<Formula, In, Out>>();
+  check_versions<Out, In>(cpu::unary<Formula, In, Out>, layouts.out, tolerance<Out>,
+                          StridedArray<In>(layouts.a, 1, true));
 }
 
 template <class Formula, class In, class Out>
 void check_binary(const Layouts& layouts) {
-  check_on_device<Binary<Formula, In, Out>, Out>(layouts.out, tolerance<Out>, cpu::binary<Formula, In, Out>,
-                                                 StridedArray<In>(layouts.a, 1, true),
-                                                 StridedArray<In>(layouts.b, 2, true));
+  take_versions_of<Binary<Formula, In, Out>>();
+  check_versions<Out, In, In>(cpu::binary<Formula, In, Out>, layouts.out, tolerance<Out>,
+                              StridedArray<In>(layouts.a, 1, true), StridedArray<In>(layouts.b, 2, true));
 }
 
 template <class T>
 void check_where(const Layouts& layouts) {
-  check_on_device<WhereSelect<T>, T>(layouts.out, 0, cpu::where<T>, StridedArray<bool>(layouts.a, 1),
-                                     StridedArray<T>(layouts.b, 2, true), StridedArray<T>(layouts.c, 3, true));
+  take_versions_of<WhereSelect<T>>();
+  check_versions<T, bool, T, T>(cpu::where<T>, layouts.out, 0, StridedArray<bool>(layouts.a, 1),
+                                StridedArray<T>(layouts.b, 2, true), StridedArray<T>(layouts.c, 3, true));
 }
 
 template <class From, class To>
 void check_copy(const Layouts& layouts) {
-  check_on_device<Copy<From, To>, To>(layouts.out, 0, cpu::copy<From, To>, StridedArray<From>(layouts.a, 1, true));
+  take_versions_of<Copy<From, To>>();
+  check_versions<To, From>(cpu::copy<From, To>, layouts.out, 0, StridedArray<From>(layouts.a, 1, true));
 }
 
 TEST(ElementwiseDevice, EveryUnaryFormulaMatchesTheCpu) {
   for (const Layouts& layouts : usual_layouts()) {
-#define CHECK(Formula, In, Out) check_unary<Formula, In, Out>(layouts);
+#define CHECK(Formula, In, Out)             \
+  {                                         \
+    SCOPED_TRACE(#Formula " of " #In);      \
+    check_unary<Formula, In, Out>(layouts); \
+  }
     ORBITGRAD_UNARY_INSTANCES(CHECK)
 #undef CHECK
   }
@@ -83,7 +110,11 @@ TEST(ElementwiseDevice, EveryUnaryFormulaMatchesTheCpu) {
 
 TEST(ElementwiseDevice, EveryBinaryFormulaMatchesTheCpu) {
   for (const Layouts& layouts : usual_layouts()) {
-#define CHECK(Formula, In, Out) check_binary<Formula, In, Out>(layouts);
+#define CHECK(Formula, In, Out)              \
+  {                                          \
+    SCOPED_TRACE(#Formula " of " #In);       \
+    check_binary<Formula, In, Out>(layouts); \
+  }
     ORBITGRAD_BINARY_INSTANCES(CHECK)
 #undef CHECK
   }
@@ -91,7 +122,11 @@ TEST(ElementwiseDevice, EveryBinaryFormulaMatchesTheCpu) {
 
 TEST(ElementwiseDevice, EveryCopyAndWhereMatchesTheCpu) {
   for (const Layouts& layouts : usual_layouts()) {
-#define CHECK(From, To) check_copy<From, To>(layouts);
+#define CHECK(From, To)             \
+  {                                 \
+    SCOPED_TRACE(#From " to " #To); \
+    check_copy<From, To>(layouts);  \
+  }
     ORBITGRAD_COPY_INSTANCES(CHECK)
 #undef CHECK
 #define CHECK(T) check_where<T>(layouts);
@@ -108,6 +143,28 @@ TEST(ElementwiseDevice, EveryLayout) {
     check_where<std::int64_t>(layouts);
     check_copy<float, float>(layouts);
     check_copy<bool, double>(layouts);
+  }
+}
+
+TEST(ElementwiseDevice, LoopsAreSplitIntoPartsThatCoverThem) {
+  const std::int64_t size[] = {3, 1, 5, 4}, stride[] = {-40, 7, 0, 2}, dense_stride[] = {20, 20, 4, 1};
+  const StridedLoop<2> loop(4, size, {dense_stride, stride});
+  for (const std::int64_t most : {1, 2, 3, 7, 19, 59, 60, 1000}) {
+    std::vector<std::int64_t> read(60, -1);
+    std::int64_t next = 0;
+    loop.split(most, [&](const StridedLoop<2>& part, const std::array<std::int64_t, 2>& start) {
+      EXPECT_LE(part.numel(), most);
+      part.run_range(0, part.numel(), [&](const std::array<std::int64_t, 2>& offset, std::int64_t count) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          const std::int64_t at = start[0] + offset[0] + i * part.inner_stride()[0];
+          EXPECT_EQ(at, next++);
+          read[static_cast<std::size_t>(at)] = start[1] + offset[1] + i * part.inner_stride()[1];
+        }
+      });
+    });
+    ASSERT_EQ(next, 60) << "parts of at most " << most;
+    for (std::int64_t i = 0; i < 60; ++i)
+      EXPECT_EQ(read[static_cast<std::size_t>(i)], i / 20 * -40 + i % 4 * 2) << "parts of at most " << most;
   }
 }
 
