@@ -33,6 +33,10 @@ std::vector<Conv2dProblem> cases() {
                                     make(33, 8, 5, 5, 8, 1, 1),
                                     make(0, 2, 5, 5, 3, 3, 3),
                                     make(2, 2, 4, 4, 3, 1, 1, 3),
+                                    make(2, 3, 7, 8, 4, 1, 1, 2),  // entries of x that no output reads
+                                    make(8, 2, 9, 7, 3, 2, 2, 3, 2),
+                                    make(2, 2, 4, 5, 3, 2, 3, 1, 4),    // outputs that read padding alone
+                                    make(1, 70, 5, 6, 13, 3, 3, 1, 1),  // more channels than are copied at once
                                     make(1, 32, 20, 20, 64, 3, 3, 1, 1)};
   Conv2dProblem uneven = make(2, 3, 9, 12, 5, 3, 2);
   uneven.stride_height = 2, uneven.stride_width = 3, uneven.padding_height = 0, uneven.padding_width = 1;
