@@ -120,5 +120,6 @@ std::vector<Case> memory_cases(bool full);
 std::vector<Case> layer_cases(bool full);
 std::vector<Case> orbit_cases(bool full);
 std::vector<Case> order_cases(bool full);
+std::vector<Case> linear_algebra_cases(bool full);
 
 }  // namespace orbitgrad::bench

@@ -132,8 +132,10 @@ int run_all(const Options& options) {
   const DeviceKind device = parse_device(options.device);
   const bool full = device == DeviceKind::cuda && !options.small;
   std::vector<Case> cases = product_cases(full);
-  for (const auto& more : {memory_cases(full), layer_cases(full), orbit_cases(full), order_cases(full)})
+  for (const auto make : {memory_cases, layer_cases, orbit_cases, order_cases, linear_algebra_cases}) {
+    const auto more = make(full);
     cases.insert(cases.end(), more.begin(), more.end());
+  }
   if (options.list) {
     for (const Case& problem : cases) fmt::print("{} {}\n", problem.kernel, problem.shape);
     return 0;
