@@ -89,6 +89,8 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
 }
 
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
+  require(classes >= 0, "one_hot", "the number of classes must not be negative, got {}. Count them from 0 up.",
+          classes);
   const NoGrad no_grad;
   const Tensor dense = on_host(index);
   const std::int64_t* labels = dense.host_data<std::int64_t>();
