@@ -67,6 +67,7 @@ Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int
   require(source.shape() == index.shape(), "scatter_add", "the source is {}, the positions {}. They must agree.",
           source.shape(), index.shape());
   require_same_device("scatter_add", source, index);
+  require(length >= 0, "scatter_add", "an axis cannot have length {}. Count its positions.", length);
   const Tensor positions = checked_index("scatter_add", index, length);
   Shape shape = source.shape();
   shape[along] = length;
@@ -92,6 +93,7 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   require(classes >= 0, "one_hot", "the number of classes must not be negative, got {}. Count them from 0 up.",
           classes);
   const NoGrad no_grad;
+  require(classes >= 0, "one_hot", "there cannot be {} classes. Count them.", classes);
   const Tensor dense = on_host(index);
   const std::int64_t* labels = dense.host_data<std::int64_t>();
   for (std::int64_t i = 0; i < dense.numel(); ++i)  // no counting from the end: a label of -1 is a mistake
