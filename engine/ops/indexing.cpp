@@ -93,7 +93,6 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   require(classes >= 0, "one_hot", "the number of classes must not be negative, got {}. Count them from 0 up.",
           classes);
   const NoGrad no_grad;
-  require(classes >= 0, "one_hot", "there cannot be {} classes. Count them.", classes);
   const Tensor dense = on_host(index);
   const std::int64_t* labels = dense.host_data<std::int64_t>();
   for (std::int64_t i = 0; i < dense.numel(); ++i)  // no counting from the end: a label of -1 is a mistake

@@ -5,7 +5,6 @@
 #include "engine/ops/pick_positions.hpp"
 #include "engine/ops/row_groups.hpp"
 #include "engine/ops/shape_ops.hpp"
-#include "engine/ops/transfer.hpp"
 #include "kernels/sparse_rows/sparse_rows.hpp"
 
 namespace orbitgrad {
