@@ -109,7 +109,7 @@ std::vector<Record> read_metrics(const Path& run) {
   const Path file = metrics_file(run);
   require(is_there(file), op, "{}: this is not the folder of a run: it has no metrics.jsonl. Check the path.",
           run.string());
-  const std::string text = read_file(file);
+  const std::string text = read_file(file, std::numeric_limits<std::int64_t>::max());
   std::vector<Record> lines;
   for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
     lines.push_back(Record::from_json(std::string_view(text).substr(begin, end - begin), file.string()));
