@@ -1,10 +1,17 @@
 // All of the library: tensors, autograd, groups, layers and models. A program that wants less includes less.
 #pragma once
 
+#include "engine/autograd/checkpoint.hpp"
+#include "engine/autograd/functional.hpp"
 #include "engine/autograd/grad.hpp"
 #include "engine/autograd/gradcheck.hpp"
+#include "engine/autograd/to_dot.hpp"
 #include "engine/device.hpp"
 #include "engine/io/safetensors.hpp"
+#include "engine/observe/finite.hpp"
+#include "engine/observe/memory.hpp"
+#include "engine/observe/profile.hpp"
+#include "engine/observe/trace.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/attention.hpp"
 #include "engine/ops/cast.hpp"

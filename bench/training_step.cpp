@@ -5,7 +5,7 @@
 #include <benchmark/benchmark.h>
 #include <omp.h>
 
-#include "engine/kernel_clock.hpp"
+#include "engine/observe/profile.hpp"
 #include "models/gcnn.hpp"
 #include "nn/loss.hpp"
 #include "nn/optimizer.hpp"
@@ -33,9 +33,9 @@ void training_step(benchmark::State& state, const std::string& model, int thread
   for (; number < 3; ++number) step(number);
   for (auto _ : state) {
     const auto start = std::chrono::steady_clock::now();
-    const KernelClock clock;
+    const observe::Profile profile;
     step(number++);
-    kernel_seconds += clock.seconds();
+    kernel_seconds += profile.seconds();
     const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     seconds += elapsed;
     state.SetIterationTime(elapsed);

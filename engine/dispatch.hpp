@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-#include "engine/kernel_clock.hpp"
 #include "engine/kernel_versions.hpp"
+#include "engine/observe/launch.hpp"
 #include "engine/tensor.hpp"
 #include "kernels/launch_error.hpp"
 
@@ -72,21 +72,43 @@ const Problem& problem_among(const First& first, const Rest&... rest) {
     return problem_among<Problem>(rest...);
 }
 
+/// Launches a version; `seen` learns which, and the device is waited for, if it is not null.
+template <class Kernel, class... Arguments>
+void launch_version(std::string_view op, DeviceKind device, const kernels::Implementation<Kernel>* version,
+                    observe::Launch* seen, const Arguments&... arguments) {
+  if (version == nullptr) fail_no_version(op, device, Kernel::name);
+  try {
+    if (seen != nullptr) seen->version = version->name;
+    version->launch(arguments...);
+    if (seen != nullptr && device != DeviceKind::cpu && observe::LaunchScope::is_timed()) wait_for(device);
+  } catch (const kernels::LaunchError& error) {
+    fail_launch(op, device, error);
+  }
+}
+
+template <class Kernel, class... Arguments>
+[[gnu::noinline, gnu::cold]] void launch_seen(std::string_view op, DeviceKind device, typename Kernel::Launch* on_cpu,
+                                              const Arguments&... arguments) {
+  const auto& problem = problem_among<typename Kernel::Problem>(arguments...);
+  const auto* version = version_to_launch<Kernel>(op, device, problem);
+  observe::Launch launch(op, Kernel::name, device);
+  observe::Description description(launch);
+  (description.argument(arguments), ...);
+  description.problem(problem);
+  const observe::LaunchScope scope(launch);
+  if (device == DeviceKind::cpu && version == nullptr) return on_cpu(arguments...);
+  launch_version<Kernel>(op, device, version, &launch, arguments...);
+}
+
 /// Runs a kernel on arrays in the memory of `device`: `on_cpu` on the cpu, else the best registered version. Error of
 /// `op`: the device has no version for this problem, or the launch failed.
 template <class Kernel, class... Arguments>
 void launch(std::string_view op, DeviceKind device, typename Kernel::Launch* on_cpu, const Arguments&... arguments) {
-  const auto* version = version_to_launch<Kernel>(op, device, problem_among<typename Kernel::Problem>(arguments...));
-  if (device == DeviceKind::cpu && version == nullptr) return KernelClock::run([&] { on_cpu(arguments...); });
-  if (version == nullptr) fail_no_version(op, device, Kernel::name);
-  try {
-    KernelClock::run([&] {
-      version->launch(arguments...);
-      if (KernelClock::is_timing() && device != DeviceKind::cpu) wait_for(device);
-    });
-  } catch (const kernels::LaunchError& error) {
-    fail_launch(op, device, error);
-  }
+  if (observe::is_watched()) [[unlikely]]
+    return launch_seen<Kernel>(op, device, on_cpu, arguments...);
+  if (device == DeviceKind::cpu) return on_cpu(arguments...);
+  const auto* version = version_for<Kernel>(device, problem_among<typename Kernel::Problem>(arguments...));
+  launch_version<Kernel>(op, device, version, nullptr, arguments...);
 }
 
 /// Fails unless both tensors are on the same device.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/device.hpp"
+#include "engine/observe/observer.hpp"
 
 namespace orbitgrad {
 
@@ -41,6 +42,7 @@ class KernelVersions {
 
  private:
   static inline thread_local KernelVersions* current_ = nullptr;
+  const observe::Watch watch_{observe::choosing_versions};
   std::string forced_;
   std::vector<Use> uses_;
   bool was_forced_ = false;

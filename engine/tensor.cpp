@@ -4,6 +4,8 @@
 #include "engine/autograd/grad.hpp"
 #include "engine/autograd/node.hpp"
 #include "engine/error.hpp"
+#include "engine/observe/environment.hpp"
+#include "engine/observe/memory.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/transfer.hpp"
 #include "kernels/device_memory.hpp"
@@ -24,12 +26,29 @@ void* allocate(DeviceKind device, std::int64_t bytes) {
   }
 }
 
+std::shared_ptr<Storage> make_storage(std::int64_t bytes, const Shape& shape, DType dtype, DeviceKind device) {
+  if (observe::is_watched(observe::watching_memory)) [[unlikely]]
+    observe::require_environment();
+  std::shared_ptr<Storage> storage;
+  try {
+    storage = std::make_shared<Storage>(bytes, device);
+  } catch (const Error& error) {
+    if (device != DeviceKind::cpu && kernels::device_memory(device) == nullptr) throw;
+    observe::fail_allocation(error.what(), shape, dtype);
+  }
+  if (observe::is_listed(bytes)) [[unlikely]]
+    observe::list_storage(*storage, shape, dtype);
+  return storage;
+}
+
 }  // namespace
 
 Storage::Storage(std::int64_t size_in_bytes, DeviceKind where)
     : data(allocate(where, size_in_bytes)), bytes(size_in_bytes), device(where) {}
 
 Storage::~Storage() {
+  if (observe::is_listed(bytes)) [[unlikely]]
+    observe::unlist_storage(*this);
   if (device == DeviceKind::cpu)
     CachingAllocator::host().release(data, bytes);
   else
@@ -49,7 +68,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, DeviceKind device) {
   require(!__builtin_mul_overflow(count, item_size(dtype), &bytes), "empty",
           "shape {} of {} needs more bytes than a 64-bit count can hold. Use a smaller shape.", shape, name(dtype));
   auto body = std::make_shared<TensorBody>();
-  body->storage = std::make_shared<Storage>(bytes, device);
+  body->storage = make_storage(bytes, shape, dtype, device);
   body->shape = shape;
   body->strides = contiguous_strides(shape);
   body->dtype = dtype;

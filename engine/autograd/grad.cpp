@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/error.hpp"
+#include "engine/observe/finite.hpp"
+#include "engine/observe/trace.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/transfer.hpp"
@@ -13,16 +16,22 @@ namespace orbitgrad {
 /// One backward pass: the nodes reachable from the outputs, the gradient collected at each, and which are wanted.
 class GraphWalk {
  public:
-  GraphWalk(const std::vector<Tensor>& outputs, const GradOptions& options) : options_(options) {
+  /// The walk goes no further than the `ends`.
+  GraphWalk(const std::vector<Tensor>& outputs, const GradOptions& options, std::span<Node* const> ends = {})
+      : options_(options) {
     require(options.output_gradients.empty() || options.output_gradients.size() == outputs.size(), "grad",
             "{} outputs but {} output gradients. Give one per output or none.", outputs.size(),
             options.output_gradients.size());
+    for (Node* end : ends) states_[end].is_end = true;
     for (const Tensor& output : outputs) discover(output);
     std::sort(order_.begin(), order_.end(), [](const Node* a, const Node* b) { return a->sequence() > b->sequence(); });
     for (std::size_t i = 0; i < outputs.size(); ++i) seed(outputs[i], i);
   }
 
-  bool reaches(Node* node) const { return states_.contains(node); }
+  bool reaches(Node* node) const {
+    const auto found = states_.find(node);
+    return found != states_.end() && found->second.is_found;
+  }
   void want(Node* node) { states_.at(node).wanted = true; }
   void want_all_leaves() {
     for (Node* node : order_)
@@ -35,6 +44,7 @@ class GraphWalk {
     // A node has work to do when it is wanted itself or lies above one that is; inputs come after it in the order.
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
       State& state = states_.at(*node);
+      if (state.is_end) continue;
       for (int i = 0; i < (*node)->input_count(); ++i) {
         Node* producer = (*node)->producer(i).get();
         if (producer != nullptr && states_.at(producer).useful()) state.needed_inputs |= std::uint64_t{1} << i;
@@ -54,6 +64,7 @@ class GraphWalk {
   struct State {
     Tensor gradient;
     bool wanted = false;
+    bool is_end = false, is_found = false;
     std::uint64_t needed_inputs = 0;
     bool useful() const { return wanted || needed_inputs != 0; }
   };
@@ -67,8 +78,10 @@ class GraphWalk {
     while (!stack.empty()) {
       Node* node = stack.back();
       stack.pop_back();
-      if (!states_.try_emplace(node).second) continue;
+      State& state = states_[node];
+      if (std::exchange(state.is_found, true)) continue;
       order_.push_back(node);
+      if (state.is_end) continue;
       for (int i = 0; i < node->input_count(); ++i)
         if (Node* producer = node->producer(i).get()) stack.push_back(producer);
     }
@@ -97,6 +110,15 @@ class GraphWalk {
   }
 
   void propagate(Node& node, State& state) {
+    if (!observe::is_watched()) return propagate_unseen(node, state);
+    const observe::BackwardScope scope(node);
+    std::string span = "backward of ";
+    span += node.name();
+    const TraceScope trace(span);
+    propagate_unseen(node, state);
+  }
+
+  void propagate_unseen(Node& node, State& state) {
     node.needed_ = state.needed_inputs;
     const std::vector<Tensor> gradients = node.backward(state.gradient);
     require(static_cast<int>(gradients.size()) == node.input_count(), "backward",
@@ -109,6 +131,8 @@ class GraphWalk {
           gradient.shape() == node.input_shape(i) && gradient.dtype() == node.input_dtype(i), "backward",
           "'{}' returned {} {} as the gradient of its input {}, which is {} {}. They must agree: correct its backward.",
           node.name(), name(gradient.dtype()), gradient.shape(), i, name(node.input_dtype(i)), node.input_shape(i));
+      if (observe::is_watched(observe::checking_finite)) [[unlikely]]
+        observe::check_gradient(node, i, gradient);
       accumulate(states_.at(node.producer(i).get()), gradient);
     }
   }
@@ -121,6 +145,7 @@ class GraphWalk {
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
   require(!outputs.empty(), "grad", "there are no outputs to differentiate. Give one or more.");
+  const TraceScope trace("grad");
   GraphWalk walk(outputs, options);
   for (const Tensor& input : inputs) {
     require(input.requires_grad(), "grad",
@@ -143,7 +168,20 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   return gradients;
 }
 
+std::vector<Tensor> gradients_at(const Tensor& output, const Tensor& output_gradient, std::span<Node* const> ends,
+                                 bool create_graph) {
+  const GradOptions options{.create_graph = create_graph, .output_gradients = {output_gradient}};
+  GraphWalk walk({output}, options, ends);
+  for (Node* end : ends)
+    if (walk.reaches(end)) walk.want(end);
+  walk.run();
+  std::vector<Tensor> gradients;
+  for (Node* end : ends) gradients.push_back(walk.reaches(end) ? walk.gradient(end) : Tensor());
+  return gradients;
+}
+
 void backward(const Tensor& output, const GradOptions& options) {
+  const TraceScope trace("backward");
   GraphWalk walk({output}, options);
   walk.want_all_leaves();
   walk.run();

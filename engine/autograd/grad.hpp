@@ -2,6 +2,7 @@
 // the gradients that are asked for.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "engine/autograd/node.hpp"
@@ -23,6 +24,11 @@ struct GradOptions {
 /// d(sum of outputs, weighted by output_gradients) / d(inputs), one tensor per input, of its shape and dtype.
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options = {});
+
+/// The same at nodes, where the walk ends: they are taken as independent of one another. Undefined where the output
+/// does not depend on a node.
+std::vector<Tensor> gradients_at(const Tensor& output, const Tensor& output_gradient, std::span<Node* const> ends,
+                                 bool create_graph);
 
 /// Adds the gradient of `output` to grad() of every leaf it depends on. inputs of GradOptions do not apply.
 void backward(const Tensor& output, const GradOptions& options = {});

@@ -3,10 +3,9 @@
 // the inputs are small. Use float64 inputs away from kinks.
 #pragma once
 
-#include <functional>
 #include <vector>
 
-#include "engine/tensor.hpp"
+#include "engine/autograd/functional.hpp"
 
 namespace orbitgrad {
 
@@ -19,8 +18,6 @@ struct GradcheckOptions {
   int directions = 8;
   std::uint64_t seed = 0;
 };
-
-using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
 
 /// First derivatives of f with respect to every input that requires gradients. Throws an Error that names input, entry,
 /// both values; returns true otherwise, so that it fits into an assertion. Inputs must be float64.

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "engine/error.hpp"
+#include "engine/observe/call_stack.hpp"
 
 namespace orbitgrad {
 
@@ -13,10 +14,7 @@ thread_local bool recording = true;
 // Nodes whose last reference is about to go; set while a call further up the stack works them off.
 thread_local std::vector<std::shared_ptr<Node>>* waiting = nullptr;
 
-std::uint64_t next_sequence() {
-  static std::atomic<std::uint64_t> counter{0};
-  return ++counter;
-}
+std::atomic<std::uint64_t> sequence_counter{0};
 
 }  // namespace
 
@@ -83,6 +81,14 @@ Tensor Node::output() const {
   return result;
 }
 
+void attach_captured(Node& node, const NodeOutput& captured) {
+  require(node.edges_.size() < 64, "record",
+          "'{}' has more than 64 inputs that track gradients, with those its function uses. Divide it.", node.name());
+  node.edges_.push_back({captured.node, captured.shape, captured.dtype});
+}
+
+std::uint64_t latest_sequence() { return sequence_counter; }
+
 bool is_tracked(std::span<const Tensor* const> inputs) {
   if (!recording) return false;
   for (const Tensor* input : inputs)
@@ -93,7 +99,9 @@ bool is_tracked(std::span<const Tensor* const> inputs) {
 void attach(Node& node, Tensor& output, std::span<const Tensor* const> inputs) {
   require(inputs.size() <= 64, "record", "'{}' has {} inputs, at most 64 can track gradients. Combine them in steps.",
           node.name(), inputs.size());
-  node.sequence_ = next_sequence();
+  node.sequence_ = ++sequence_counter;
+  if (observe::is_watched(observe::checking_finite)) [[unlikely]]
+    node.made_by_ = std::make_shared<observe::CallStack>(observe::CallStack::here());
   const Saves saves = node.saves();
   node.edges_.reserve(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {

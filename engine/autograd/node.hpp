@@ -9,9 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/observe/observer.hpp"
 #include "engine/tensor.hpp"
 
 namespace orbitgrad {
+
+namespace observe {
+struct CallStack;
+}
 
 /// What a node keeps until its backward: some of its inputs, its output, or nothing.
 struct Saves {
@@ -24,6 +29,8 @@ struct Saves {
   static constexpr Saves the_output() { return {0, true}; }
   friend constexpr Saves operator|(Saves a, Saves b) { return {a.inputs | b.inputs, a.output || b.output}; }
 };
+
+struct NodeOutput;
 
 class Node : public std::enable_shared_from_this<Node> {
  public:
@@ -46,6 +53,8 @@ class Node : public std::enable_shared_from_this<Node> {
   std::uint64_t sequence() const { return sequence_; }
   const Shape& input_shape(int index) const { return edges_[static_cast<std::size_t>(index)].shape; }
   DType input_dtype(int index) const { return edges_[static_cast<std::size_t>(index)].dtype; }
+  /// Who called the op; null unless the node was made in check-finite mode (engine/observe/finite.hpp).
+  const observe::CallStack* made_by() const { return made_by_.get(); }
 
  protected:
   /// Whether the gradient of input i is asked for in the running backward.
@@ -57,6 +66,7 @@ class Node : public std::enable_shared_from_this<Node> {
  private:
   friend class GraphWalk;
   friend void attach(Node& node, Tensor& output, std::span<const Tensor* const> inputs);
+  friend void attach_captured(Node& node, const NodeOutput& captured);
 
   struct Edge {
     std::shared_ptr<Node> producer;
@@ -76,6 +86,7 @@ class Node : public std::enable_shared_from_this<Node> {
   std::vector<Edge> edges_;
   std::vector<Saved> saved_inputs_;
   Saved saved_output_;
+  std::shared_ptr<const observe::CallStack> made_by_;
 };
 
 /// The end of the graph: a tensor whose gradient is wanted.
@@ -114,6 +125,18 @@ void release_iteratively(std::shared_ptr<Node>&& node) noexcept;
 /// Connects a new node to its inputs and output and saves what it declares. Used by record.
 void attach(Node& node, Tensor& output, std::span<const Tensor* const> inputs);
 
+/// What an op uses besides its inputs: the node that made it, and what it is.
+struct NodeOutput {
+  std::shared_ptr<Node> node;
+  Shape shape;
+  DType dtype;
+};
+/// Adds one more input to a node: its gradient is the next entry of what backward returns.
+void attach_captured(Node& node, const NodeOutput& captured);
+
+/// The sequence of the last node made, by any thread.
+std::uint64_t latest_sequence();
+
 /// Whether an operation on these inputs has to be recorded.
 bool is_tracked(std::span<const Tensor* const> inputs);
 
@@ -121,9 +144,12 @@ bool is_tracked(std::span<const Tensor* const> inputs);
 template <class N, class... Args>
 Tensor record(Tensor output, std::initializer_list<const Tensor*> inputs, Args&&... args) {
   const std::span<const Tensor* const> span(inputs.begin(), inputs.size());
-  if (!is_tracked(span)) return output;
-  auto node = std::make_shared<N>(std::forward<Args>(args)...);
-  attach(*node, output, span);
+  if (is_tracked(span)) {
+    auto node = std::make_shared<N>(std::forward<Args>(args)...);
+    attach(*node, output, span);
+  }
+  if (observe::is_watched()) [[unlikely]]
+    observe::see_result(output, span);
   return output;
 }
 
@@ -133,9 +159,12 @@ Tensor record(Tensor output, std::span<const Tensor> inputs, Args&&... args) {
   std::vector<const Tensor*> pointers;
   for (const Tensor& input : inputs) pointers.push_back(&input);
   const std::span<const Tensor* const> span(pointers);
-  if (!is_tracked(span)) return output;
-  auto node = std::make_shared<N>(std::forward<Args>(args)...);
-  attach(*node, output, span);
+  if (is_tracked(span)) {
+    auto node = std::make_shared<N>(std::forward<Args>(args)...);
+    attach(*node, output, span);
+  }
+  if (observe::is_watched()) [[unlikely]]
+    observe::see_result(output, span);
   return output;
 }
 
