@@ -1,5 +1,6 @@
 #include "nn/batch_norm.hpp"
 
+#include "engine/autograd/checkpoint.hpp"
 #include "engine/autograd/node.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
@@ -38,6 +39,7 @@ Tensor BatchNorm::forward(const Tensor& x, const Pass& pass) {
   require(count >= 2, "BatchNorm", "a training pass needs two values per field or more, got {}. Take larger batches.",
           x.shape().to_string());
   const BatchNormResult result = batch_norm_training(x, gamma_, beta_, options_.epsilon);
+  if (is_recomputing()) return result.y;  // the batch was counted the first time
   const NoGrad no_grad;
   if (pass.statistics) {
     pass.statistics->add(*this, result.mean, result.variance, count);

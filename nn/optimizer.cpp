@@ -6,6 +6,9 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
+#include "engine/observe/finite.hpp"
+#include "engine/observe/trace.hpp"
+#include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/update.hpp"
@@ -45,6 +48,7 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
     require_same_kind("optimizer", parameter, gradients[i]);
   }
   const NoGrad no_grad;
+  const TraceScope trace("optimizer step");
   ++steps_;
   for (Entry& entry : entries_)
     for (Tensor& slot : entry.slots) move(slot, entry.parameter.tensor.device());
@@ -55,6 +59,9 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
         {parameter, contiguous(gradients[i]), entries_[i].slots});
   }
   for (const auto& [kind, updates] : by_kind) update(updates, learning_rate, gradient_scale, steps_);
+  if (observe::is_watched(observe::checking_finite))
+    for (const Entry& entry : entries_)
+      observe::check_update("optimizer step", entry.parameter.name, entry.parameter.tensor);
 }
 
 void Optimizer::clear_gradients() {
@@ -74,6 +81,21 @@ double Optimizer::gradient_norm() const {
 double Optimizer::clip_scale(double limit) const {
   const double norm = gradient_norm();
   return norm > limit ? limit / norm : 1;
+}
+
+void Optimizer::clip_gradients(double limit) {
+  require(limit > 0, "optimizer", "the limit of the gradients is {}. Take a positive number.", limit);
+  const NoGrad no_grad;
+  for (Entry& entry : entries_) {
+    Tensor& parameter = entry.parameter.tensor;
+    const Tensor gradient = parameter.grad();
+    if (gradient)
+      parameter.set_grad(maximum(minimum(gradient, scalar_like(gradient, limit)), scalar_like(gradient, -limit)));
+  }
+}
+
+void Optimizer::require_share(std::string_view op, std::string_view name, double value) {
+  require(value >= 0 && value < 1, op, "the {} is {}. Take one in [0, 1).", name, value);
 }
 
 State Optimizer::state() const {
@@ -102,8 +124,7 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
     : Optimizer(std::move(parameters),
                 options.momentum != 0 ? std::vector<std::string>{"velocity"} : std::vector<std::string>{}),
       options_(options) {
-  require(options.momentum >= 0 && options.momentum < 1, "Sgd", "the momentum is {}. Take one in [0, 1).",
-          options.momentum);
+  require_share("Sgd", "momentum", options.momentum);
   require(!options.nesterov || options.momentum > 0, "Sgd", "Nesterov needs a momentum. Set one, 0.9 for example.");
 }
 
@@ -156,5 +177,43 @@ AdamW::AdamW(std::vector<NamedTensor> parameters, AdamOptions options)
         options.decoupled = true;
         return options;
       }()) {}
+
+namespace {
+
+std::vector<std::string> slots_of(const RmsPropOptions& options) {
+  std::vector<std::string> names{"square"};
+  if (options.momentum != 0) names.emplace_back("velocity");
+  if (options.centred) names.emplace_back("mean");
+  return names;
+}
+
+}  // namespace
+
+RmsProp::RmsProp(std::vector<NamedTensor> parameters, const RmsPropOptions& options)
+    : Optimizer(std::move(parameters), slots_of(options)), options_(options) {
+  require_share("RmsProp", "smoothing", options.smoothing);
+  require_share("RmsProp", "momentum", options.momentum);
+}
+
+void RmsProp::update(const std::vector<Update>& updates, double learning_rate, double gradient_scale, std::int64_t) {
+  const kernels::RmsPropProblem problem{.learning_rate = learning_rate,
+                                        .smoothing = options_.smoothing,
+                                        .momentum = options_.momentum,
+                                        .epsilon = options_.epsilon,
+                                        .weight_decay = options_.weight_decay,
+                                        .centred = options_.centred,
+                                        .gradient_scale = gradient_scale};
+  const bool has_velocity = options_.momentum != 0;
+  const Tensor& first = updates.front().parameter;
+  visit_floating("RmsProp", first.dtype(), [&]<class T>(TypeTag<T>) {
+    std::vector<kernels::RmsPropParameter<T>> parameters;
+    for (const auto& [parameter, gradient, slots] : updates)
+      parameters.push_back({begin_update<T>(parameter), gradient.template data<T>(), begin_update<T>(slots[0]),
+                            has_velocity ? begin_update<T>(slots[1]) : nullptr,
+                            options_.centred ? begin_update<T>(slots.back()) : nullptr, parameter.numel()});
+    launch<kernels::RmsPropMany<T>>("RmsProp", first.device(), kernels::cpu::rmsprop_many<T>, problem,
+                                    std::span<const kernels::RmsPropParameter<T>>(parameters));
+  });
+}
 
 }  // namespace orbitgrad::nn

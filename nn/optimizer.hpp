@@ -1,6 +1,7 @@
-// Optimizers: SGD (momentum, Nesterov), Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019), each one fused
-// pass over all parameters, on a GPU in one launch; formulas in kernels/optimizer/optimizer.hpp. The learning rate is
-// an argument of the step, since a schedule is a function of the step count.
+// Optimizers: SGD (momentum, Nesterov), Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019) and RMSprop
+// (Tieleman and Hinton, 2012; centred: Graves, 2013), each one fused pass over all parameters, on a GPU in one launch;
+// formulas in kernels/optimizer/optimizer.hpp. The learning rate is an argument of the step, since a schedule is a
+// function of the step count.
 #pragma once
 
 #include <vector>
@@ -25,17 +26,22 @@ class Optimizer {
   double gradient_norm() const;
   /// min(1, limit / norm)
   double clip_scale(double limit) const;
+  /// Replaces every gradient by min(max(gradient, -limit), limit), element by element. A NaN stays.
+  void clip_gradients(double limit);
 
   /// Steps made.
   std::int64_t steps() const { return steps_; }
 
-  /// "step" (int64, rank 0) and what each parameter has collected, as PARAMETER.velocity, or PARAMETER.first_moment and
-  /// PARAMETER.second_moment: handles, so save them before the next step.
+  /// "step" (int64, rank 0) and what each parameter has collected, as PARAMETER.velocity, PARAMETER.first_moment and so
+  /// on: handles, so save them before the next step.
   State state() const;
   /// Copies the values; names, shapes and dtypes must be those of state(), else an error lists every difference.
   void load_state(const State& state);
 
  protected:
+  /// Error of `op` unless `value`, a share such as a momentum, is in [0, 1).
+  static void require_share(std::string_view op, std::string_view name, double value);
+
   /// One slot of zeros like the parameter per name. A slot follows its parameter to another device.
   Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names);
 
@@ -98,6 +104,25 @@ class AdamW final : public Adam {
  public:
   /// options.decoupled is always on.
   explicit AdamW(std::vector<NamedTensor> parameters, AdamOptions options = {.weight_decay = 1e-2});
+};
+
+struct RmsPropOptions {
+  double smoothing = 0.99;  ///< of the mean square of the gradient
+  double momentum = 0;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  /// Divides by the deviation of the gradient instead of its root mean square.
+  bool centred = false;
+};
+
+class RmsProp final : public Optimizer {
+ public:
+  explicit RmsProp(std::vector<NamedTensor> parameters, const RmsPropOptions& options = {});
+
+ private:
+  void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
+              std::int64_t number) override;
+  RmsPropOptions options_;
 };
 
 }  // namespace orbitgrad::nn

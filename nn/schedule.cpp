@@ -51,8 +51,17 @@ Schedule one_cycle_schedule(double rate, const OneCycleOptions& options) {
   };
 }
 
+Schedule warm_up_schedule(std::int64_t steps, Schedule after) {
+  require(steps >= 0, "warm_up_schedule", "{} steps are asked for. Take none or more.", steps);
+  return [=](std::int64_t step, std::int64_t total) {
+    const std::int64_t left = std::max<std::int64_t>(total - steps, 1);
+    if (step >= steps) return after(step - steps, left);
+    return after(0, left) * static_cast<double>(std::max<std::int64_t>(step, 0) + 1) / static_cast<double>(steps + 1);
+  };
+}
+
 const std::vector<std::string>& schedule_names() {
-  static const std::vector<std::string> names{"constant", "step", "cosine", "one_cycle"};
+  static const std::vector<std::string> names{"constant", "step", "cosine", "one_cycle", "warm_up_cosine"};
   return names;
 }
 
@@ -61,6 +70,10 @@ Schedule schedule_by_name(std::string_view name, double rate) {
   if (name == "step") return step_schedule(rate);
   if (name == "cosine") return cosine_schedule(rate);
   if (name == "one_cycle") return one_cycle_schedule(rate);
+  if (name == "warm_up_cosine")
+    return [after = cosine_schedule(rate)](std::int64_t step, std::int64_t total) {
+      return warm_up_schedule(total / 20, after)(step, total);
+    };
   fail_unknown_name("schedule", "schedule", name, schedule_names());
 }
 

@@ -28,7 +28,12 @@ struct OneCycleOptions {
 /// Climbs to `rate` and falls again, both along half cosines (Smith and Topin, 2018).
 Schedule one_cycle_schedule(double rate, const OneCycleOptions& options = {});
 
-/// By name: constant, step, cosine, one_cycle, with the defaults above. Error with the nearest name for any other.
+/// Climbs from rate / (steps + 1) in equal parts during the first `steps`, then follows the other schedule with the
+/// steps that are left. Error: steps is negative.
+Schedule warm_up_schedule(std::int64_t steps, Schedule after);
+
+/// By name: constant, step, cosine, one_cycle and warm_up_cosine (a twentieth of the steps climb), with the defaults
+/// above. Error with the nearest name for any other.
 Schedule schedule_by_name(std::string_view name, double rate);
 const std::vector<std::string>& schedule_names();
 

@@ -67,6 +67,19 @@ void adam_many(const AdamProblem& problem, std::span<const AdamParameter<T>> par
   }
 }
 
+template <class T>
+void rmsprop_many(const RmsPropProblem& problem, std::span<const RmsPropParameter<T>> parameters) {
+  const RmsPropCoefficients<T> c(problem);
+  for (const RmsPropParameter<T>& each : parameters)
+    parallel_for(each.count, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        T* const velocity = each.velocity == nullptr ? nullptr : each.velocity + i;
+        T* const mean = each.mean == nullptr ? nullptr : each.mean + i;
+        each.parameter[i] = rmsprop_update(c, each.parameter[i], each.gradient[i], each.square + i, velocity, mean);
+      }
+    });
+}
+
 template void sgd_step<float>(const SgdProblem&, float*, const float*, float*);
 template void sgd_step<double>(const SgdProblem&, double*, const double*, double*);
 template void adam_step<float>(const AdamProblem&, float*, const float*, float*, float*);
@@ -75,12 +88,15 @@ template void sgd_many<float>(const SgdProblem&, std::span<const SgdParameter<fl
 template void sgd_many<double>(const SgdProblem&, std::span<const SgdParameter<double>>);
 template void adam_many<float>(const AdamProblem&, std::span<const AdamParameter<float>>);
 template void adam_many<double>(const AdamProblem&, std::span<const AdamParameter<double>>);
+template void rmsprop_many<float>(const RmsPropProblem&, std::span<const RmsPropParameter<float>>);
+template void rmsprop_many<double>(const RmsPropProblem&, std::span<const RmsPropParameter<double>>);
 
 namespace {
 const CpuRegistration<SgdStep> sgd{"cpu", sgd_step<float>, sgd_step<double>};
 const CpuRegistration<AdamStep> adam{"cpu", adam_step<float>, adam_step<double>};
 const CpuRegistration<SgdMany> many_sgd{"cpu", sgd_many<float>, sgd_many<double>};
 const CpuRegistration<AdamMany> many_adam{"cpu", adam_many<float>, adam_many<double>};
+const CpuRegistration<RmsPropMany> many_rmsprop{"cpu", rmsprop_many<float>, rmsprop_many<double>};
 }  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

@@ -15,6 +15,13 @@ __device__ void update(const AdamCoefficients<T>& c, const AdamParameter<T>& p, 
   p.parameter[i] = adam_update(c, p.parameter[i], p.gradient[i], p.first + i, p.second + i);
 }
 
+template <class T>
+__device__ void update(const RmsPropCoefficients<T>& c, const RmsPropParameter<T>& p, std::int64_t i) {
+  p.parameter[i] =
+      rmsprop_update(c, p.parameter[i], p.gradient[i], p.square + i, p.velocity == nullptr ? nullptr : p.velocity + i,
+                     p.mean == nullptr ? nullptr : p.mean + i);
+}
+
 template <class Coefficients, class Parameter>
 __global__ void element_per_thread(Coefficients coefficients, Parameter parameter) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -104,15 +111,27 @@ void adam_together(const AdamProblem& p, std::span<const AdamParameter<T>> param
   run_together("optimizer.adam_many", AdamCoefficients<T>(p), parameters);
 }
 
+template <class T>
+void rmsprop_each(const RmsPropProblem& p, std::span<const RmsPropParameter<T>> parameters) {
+  run_each("optimizer.rmsprop", RmsPropCoefficients<T>(p), parameters);
+}
+template <class T>
+void rmsprop_together(const RmsPropProblem& p, std::span<const RmsPropParameter<T>> parameters) {
+  run_together("optimizer.rmsprop_many", RmsPropCoefficients<T>(p), parameters);
+}
+
 const DeviceRegistration<SgdStep> sgd{"element_per_thread", sgd_step<float>, sgd_step<double>};
 const DeviceRegistration<AdamStep> adam{"element_per_thread", adam_step<float>, adam_step<double>};
 
 // One launch a parameter.
 const DeviceRegistration<SgdMany> sgd_launches{"launch_per_parameter", sgd_each<float>, sgd_each<double>};
 const DeviceRegistration<AdamMany> adam_launches{"launch_per_parameter", adam_each<float>, adam_each<double>};
+const DeviceRegistration<RmsPropMany> rmsprop_launches{"launch_per_parameter", rmsprop_each<float>,
+                                                       rmsprop_each<double>};
 // One launch for 64 parameters: most are too small to be worth one, or to fill the GPU alone.
 const DeviceRegistration<SgdMany> sgd_launch{"one_launch", sgd_together<float>, sgd_together<double>};
 const DeviceRegistration<AdamMany> adam_launch{"one_launch", adam_together<float>, adam_together<double>};
+const DeviceRegistration<RmsPropMany> rmsprop_launch{"one_launch", rmsprop_together<float>, rmsprop_together<double>};
 
 }  // namespace
 }  // namespace orbitgrad::kernels

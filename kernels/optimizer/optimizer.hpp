@@ -4,6 +4,9 @@
 //   Adam   g += wd p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 //          p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)            (Kingma & Ba 2015)
 //   AdamW  the same without g += wd p, after p *= 1 - lr wd                         (Loshchilov & Hutter 2019)
+//   RMSprop  g += wd p;  v = a v + (1 - a) g^2;  u = g / (sqrt(v) + epsilon), or, centred, with m = a m + (1 - a) g,
+//          g / (sqrt(v - m^2) + epsilon);  b = mu b + u;  p -= lr b                (Tieleman & Hinton 2012; Graves
+//          2013)
 // State starts at zero. The order of operations is that of PyTorch.
 #pragma once
 
@@ -43,6 +46,22 @@ struct AdamProblem {
   std::int64_t bytes(std::int64_t element_size) const { return 7 * element_size * count; }
 };
 
+struct RmsPropProblem {
+  std::int64_t count = 0;  ///< of all parameters together
+  double learning_rate = 1e-2;
+  double smoothing = 0.99;  ///< a
+  double momentum = 0;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool centred = false;  ///< divides by the deviation of the gradient instead of its root mean square
+  double gradient_scale = 1;
+
+  std::int64_t flops() const { return 10 * count; }
+  std::int64_t bytes(std::int64_t element_size) const {
+    return element_size * count * (5 + (momentum != 0 ? 2 : 0) + (centred ? 2 : 0));
+  }
+};
+
 /// The hyperparameters as one element sees them, rounded once to the type of the parameter.
 template <class T>
 struct SgdCoefficients {
@@ -79,6 +98,20 @@ struct AdamCoefficients {
         root_correction(static_cast<T>(std::sqrt(1 - std::pow(problem.beta2, static_cast<double>(problem.step))))) {}
 };
 
+template <class T>
+struct RmsPropCoefficients {
+  T learning_rate, smoothing, one_minus_smoothing, momentum, epsilon, weight_decay, gradient_scale;
+
+  explicit RmsPropCoefficients(const RmsPropProblem& problem)
+      : learning_rate(static_cast<T>(problem.learning_rate)),
+        smoothing(static_cast<T>(problem.smoothing)),
+        one_minus_smoothing(static_cast<T>(1 - problem.smoothing)),
+        momentum(static_cast<T>(problem.momentum)),
+        epsilon(static_cast<T>(problem.epsilon)),
+        weight_decay(static_cast<T>(problem.weight_decay)),
+        gradient_scale(static_cast<T>(problem.gradient_scale)) {}
+};
+
 /// Plain gradient descent: the new parameter.
 template <class T>
 ORBITGRAD_HOST_DEVICE inline T sgd_update(const SgdCoefficients<T>& c, T parameter, T gradient) {
@@ -105,6 +138,27 @@ ORBITGRAD_HOST_DEVICE inline T adam_update(const AdamCoefficients<T>& c, T param
   *first = m;
   *second = v;
   return p - c.step_size * (m / (std::sqrt(v) / c.root_correction + c.epsilon));
+}
+
+/// RMSprop: updates the mean square, and velocity and mean where they are not null; returns the new parameter.
+template <class T>
+ORBITGRAD_HOST_DEVICE inline T rmsprop_update(const RmsPropCoefficients<T>& c, T parameter, T gradient, T* square,
+                                              T* velocity, T* mean) {
+  const T g = gradient * c.gradient_scale + c.weight_decay * parameter;
+  const T v = c.smoothing * *square + c.one_minus_smoothing * (g * g);
+  *square = v;
+  T spread = v;
+  if (mean != nullptr) {
+    const T m = c.smoothing * *mean + c.one_minus_smoothing * g;
+    *mean = m;
+    spread = v - m * m;
+    if (spread < T(0)) spread = T(0);  // by rounding only
+  }
+  const T u = g / (std::sqrt(spread) + c.epsilon);
+  if (velocity == nullptr) return parameter - c.learning_rate * u;
+  const T b = c.momentum * *velocity + u;
+  *velocity = b;
+  return parameter - c.learning_rate * b;
 }
 
 template <class T>
@@ -139,6 +193,17 @@ struct AdamParameter {
   std::int64_t count;
 };
 
+/// velocity is null without momentum, mean unless centred.
+template <class T>
+struct RmsPropParameter {
+  T* parameter;
+  const T* gradient;
+  T* square;
+  T* velocity;
+  T* mean;
+  std::int64_t count;
+};
+
 /// The step on every parameter of a model; on a GPU a launch serves a few dozen of them.
 template <class T>
 struct SgdMany {
@@ -152,6 +217,13 @@ struct AdamMany {
   using Problem = AdamProblem;
   using Launch = void(const Problem&, std::span<const AdamParameter<T>> parameters);
   static constexpr std::string_view name = "optimizer.adam_many";
+};
+
+template <class T>
+struct RmsPropMany {
+  using Problem = RmsPropProblem;
+  using Launch = void(const Problem&, std::span<const RmsPropParameter<T>> parameters);
+  static constexpr std::string_view name = "optimizer.rmsprop_many";
 };
 
 namespace cpu {
@@ -169,6 +241,9 @@ void sgd_many(const SgdProblem& problem, std::span<const SgdParameter<T>> parame
 
 template <class T>
 void adam_many(const AdamProblem& problem, std::span<const AdamParameter<T>> parameters);
+
+template <class T>
+void rmsprop_many(const RmsPropProblem& problem, std::span<const RmsPropParameter<T>> parameters);
 
 }  // namespace cpu
 }  // namespace orbitgrad::kernels

@@ -94,6 +94,37 @@ TYPED_TEST(OptimizerTest, AdamAndAdamW) {
     }
 }
 
+TYPED_TEST(OptimizerTest, RmsProp) {
+  using kernels::RmsPropParameter;
+  for (const std::int64_t count : counts)
+    for (const bool centred : {false, true}) {
+      const kernels::RmsPropProblem p{.learning_rate = 0.1,
+                                      .smoothing = 0.9,
+                                      .momentum = centred ? 0 : 0.8,
+                                      .weight_decay = 0.01,
+                                      .centred = centred,
+                                      .gradient_scale = 0.5};
+      const auto actual = trajectory<TypeParam>(
+          count, [&](int, TypeParam* parameter, const TypeParam* gradient, TypeParam* square, TypeParam* other) {
+            const RmsPropParameter<TypeParam> one{
+                parameter, gradient, square, centred ? nullptr : other, centred ? other : nullptr, count};
+            kernels::cpu::rmsprop_many<TypeParam>(p, std::span<const RmsPropParameter<TypeParam>>(&one, 1));
+          });
+      const auto expected = reference<TypeParam>(count, [&](int, double& x, double g, double& square, double& other) {
+        g = 0.5 * g + 0.01 * x;
+        square = 0.9 * square + 0.1 * g * g;
+        if (centred) {
+          other = 0.9 * other + 0.1 * g;
+          x -= 0.1 * g / (std::sqrt(square - other * other) + 1e-8);
+        } else {
+          other = 0.8 * other + g / (std::sqrt(square) + 1e-8);
+          x -= 0.1 * other;
+        }
+      });
+      expect_near(actual, expected, tolerance<TypeParam> * 100);
+    }
+}
+
 // The first step of Adam has the size of the learning rate, whatever the gradient.
 TYPED_TEST(OptimizerTest, FirstAdamStepHasTheLearningRate) {
   AdamProblem p;

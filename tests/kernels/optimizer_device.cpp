@@ -47,6 +47,14 @@ class Model {
       list.push_back({array(i, 0), array(i, 1), array(i, 2), array(i, 3), count(i)});
     return list;
   }
+  /// With the mean of a centred RMSprop, or else a velocity.
+  std::vector<kernels::RmsPropParameter<T>> rmsprop(bool centred) {
+    std::vector<kernels::RmsPropParameter<T>> list;
+    for (std::size_t i = 0; i < size(); ++i)
+      list.push_back({array(i, 0), array(i, 1), array(i, 3), centred ? nullptr : array(i, 2),
+                      centred ? array(i, 2) : nullptr, count(i)});
+    return list;
+  }
   std::vector<T> values() const {
     std::vector<T> all;
     for (std::size_t i = 0; i < host_.size(); ++i) {
@@ -137,6 +145,26 @@ TYPED_TEST(OptimizerDeviceTest, ManyParametersHaveTheBitsOfOneByOne) {
       check_every_version<kernels::AdamMany<T>>(p, run, cpu.values(), 0);
     }
   }
+}
+
+TYPED_TEST(OptimizerDeviceTest, RmsPropHasTheBitsOfTheCpu) {
+  using T = TypeParam;
+  for (const auto& counts : {std::vector<std::int64_t>{}, {0, 5, 1025, 1}, std::vector<std::int64_t>(131, 3)})
+    for (const bool centred : {false, true}) {
+      const kernels::RmsPropProblem p{.learning_rate = 0.1,
+                                      .momentum = centred ? 0 : 0.9,
+                                      .weight_decay = 0.01,
+                                      .centred = centred,
+                                      .gradient_scale = 0.5};
+      Model<T> cpu(DeviceKind::cpu, counts);
+      kernels::cpu::rmsprop_many<T>(p, cpu.rmsprop(centred));
+      const auto run = [&](const auto& version) {
+        Model<T> model(version.device, counts);
+        version.launch(p, model.rmsprop(centred));
+        return model.values();
+      };
+      check_every_version<kernels::RmsPropMany<T>>(p, run, cpu.values(), 0);
+    }
 }
 
 }  // namespace
