@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "engine/error.hpp"
+#include "engine/observe/trace.hpp"
 #include "engine/ops/comparison.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/reduction.hpp"
@@ -168,6 +169,7 @@ void Trainer::train_epoch(RunDirectory& run, Progress& progress) {
 }
 
 void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
+  const TraceScope trace("training step");
   const double rate = schedule_(step_, total_steps());
   const nn::Pass pass{.training = true, .key = key_.split(static_cast<std::uint64_t>(step_))};
   const Tensor logits = module_(batch.inputs, pass);

@@ -29,6 +29,8 @@ constexpr Command commands[] = {
     {"equivariance", "Measure how equivariant the network of a run is, for every group element", equivariance_command},
     {"list", "List experiments, models and data sets", list_command},
     {"devices", "List what kernels can run on", devices_command},
+    {"convert", "Write the tensors of a safetensors file under other names", convert_command},
+    {"peaks", "Measure what this machine can do at best, which --profile compares with", peaks_command},
     {"bench", "Count what the CUDA kernels do, on the simulator", bench_command},
     {"op", "Run any op of the engine on npy files, with its derivatives", op_command},
     {"plot", "Draw a metric of one or several runs as SVG and PNG, by gnuplot", plot_command},

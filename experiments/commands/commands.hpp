@@ -17,9 +17,14 @@ Action op_command(CLI::App& app);
 Action plot_command(CLI::App& app);
 Action basis_command(CLI::App& app);
 Action groups_command(CLI::App& app);
+Action peaks_command(CLI::App& app);
+Action convert_command(CLI::App& app);
 
 /// Makes the action what happens when `app` is called and every word of the command line has been understood.
 void act_when_called(CLI::App& app, Action action);
+
+/// Adds --profile, --trace, --check-finite and --memory-limit: the action, seen from inside.
+Action watched(CLI::App& app, Action action);
 
 /// --device NAME into `device`, and its meaning. UsageError: no such device; Error: this build or machine lacks it.
 void add_device_option(CLI::App& app, std::string& device);

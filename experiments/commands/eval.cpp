@@ -17,11 +17,11 @@ Action eval_command(CLI::App& app) {
                  "Folder of MNIST, if it is not where it was; other digits than the run's are evaluated with a note");
   add_device_option(app, options->device);
   add_threads_option(app);
-  return [options] {
+  return watched(app, [options] {
     const RotmnistResult result = evaluate_run(options->run, options->data, device_of_option("eval", options->device));
     fmt::print("{}", result_table({result}));
     if (!result.note.empty()) fmt::print("\n{}\n", result.note);
-  };
+  });
 }
 
 }  // namespace orbitgrad::experiments

@@ -10,7 +10,7 @@ Action train_command(CLI::App& app) {
     CLI::App* child = app.add_subcommand(experiment.name, experiment.description);
     child->allow_extras();
     add_threads_option(*child);
-    act_when_called(*child, experiment.install(*child));
+    act_when_called(*child, watched(*child, experiment.install(*child)));
   }
   return [] {};
 }
