@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "groups/angular_momentum.hpp"
+#include "groups/equivariant_maps.hpp"
 #include "groups/group_catalogue.hpp"
 #include "groups/haar.hpp"
 #include "groups/lie_algebra.hpp"
 #include "groups/linear_algebra.hpp"
+#include "groups/subgroup.hpp"
 #include "tests/groups/group_zoo.hpp"
 
 namespace orbitgrad::groups {
@@ -91,6 +93,51 @@ TEST(Representation, AtomsAreHomomorphisms) {
                                                   Complex(0.5 / step));
           EXPECT_LT(largest_entry(difference - atom->algebra(a)), 1e-5) << atom->name;
         }
+  }
+}
+
+std::int64_t map_dimension(const Representation& out, const Representation& in) {
+  BasisLibrary<double> library;
+  return EquivariantMaps<double>(out, in, library).dimension();
+}
+
+TEST(Representation, RestrictionToSubgroups) {
+  // Order l falls apart into m = 0 and pairs +-m under rotations about z, and the pairs stay whole under O(2).
+  for (std::int64_t l = 0; l <= 4; ++l) {
+    const Representation rep = parse(fmt::format("irrep({})", l), "O(3)");
+    const auto about_z = rep.restricted_to(parse_group("SO2eR3")),
+               with_mirror = rep.restricted_to(parse_group("O2eR3"));
+    EXPECT_EQ(map_dimension(about_z, about_z), 1 + 2 * l);
+    EXPECT_EQ(map_dimension(with_mirror, with_mirror), 1 + l);
+  }
+  const auto cube = parse("irrep(4)", "O(3)").restricted_to(parse_group("O"));
+  EXPECT_EQ(map_dimension(cube, Representation::parse("S", cube.group())), 1);  // the cubic harmonic
+  EXPECT_EQ(map_dimension(cube, cube), 4);                                      // A1 + E + T1 + T2
+  EXPECT_THROW((void)cube.restricted_to(parse_group("SO(2)")), Error);
+}
+
+TEST(Representation, InducedRepresentationsObeyFrobenius) {
+  // Maps from an induced representation to rho are those from its seed to rho restricted to the subgroup.
+  const MatrixGroup group = parse_group("Td");
+  const Enumeration elements(group);
+  for (const int s : {1, 2, 5}) {
+    for (const int k : {0, 1}) {
+      const std::string induced = fmt::format("induced({},{})", k, s);
+      // The irreps of the subgroup as it is numbered inside the group.
+      const Subgroup same = Subgroup::generated(elements.group(), std::vector<int>{s});
+      const std::vector<Irrep> seeds = irreps<double>(same.group());
+      if (k >= static_cast<int>(seeds.size())) continue;
+      const auto degree = seeds[static_cast<std::size_t>(k)].degree;
+      for (const char* rho : {"V", "T2", "regular", "irrep(2)"}) {
+        const Representation whole = Representation::parse(rho, group), from = Representation::parse(induced, group);
+        EXPECT_EQ(from.dimension(), degree * same.index());
+        std::vector<double> character;
+        for (const int g : same.embedding())
+          character.push_back(whole.character(elements.matrices()[static_cast<std::size_t>(g)]).real());
+        const auto expected = character_inner_product(seeds[static_cast<std::size_t>(k)].character, character);
+        EXPECT_NEAR(static_cast<double>(map_dimension(whole, from)), expected, 1e-9) << rho << " " << induced;
+      }
+    }
   }
 }
 
