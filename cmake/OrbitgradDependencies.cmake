@@ -49,7 +49,8 @@ orbitgrad_choose(ORBITGRAD_ZLIB "zlib" ZLIB_FOUND "gzip files are read and writt
                  zlib1g-dev)
 if(ORBITGRAD_ZLIB_USED)
   target_link_libraries(orbitgrad_private INTERFACE ZLIB::ZLIB)
-  set_source_files_properties("${PROJECT_SOURCE_DIR}/experiments/datasets/idx.cpp" PROPERTIES
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/experiments/datasets/idx.cpp"
+                              "${PROJECT_SOURCE_DIR}/engine/io/deflate.cpp" PROPERTIES
                               COMPILE_DEFINITIONS ORBITGRAD_HAVE_ZLIB)
 endif()
 

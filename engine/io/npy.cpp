@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -128,22 +129,28 @@ class HeaderReader {
   std::string_view rest_;
 };
 
+/// Where the bytes of a npy file are: a file itself, or a part of another in memory.
+struct Source {
+  std::string name;
+  std::int64_t bytes;
+  std::function<void(void* to, std::int64_t bytes, std::int64_t begin)> read;  // of a range inside
+};
+
 /// The axes of a file in Fortran's order are stored the other way round.
-Tensor read_elements(const std::filesystem::path& path, const io::Descriptor& file, const Header& header,
-                     std::int64_t begin) {
+Tensor read_elements(const Source& file, const Header& header, std::int64_t begin) {
   const std::vector<std::int64_t> stored(header.shape.rbegin(), header.shape.rend());
   Tensor result = Tensor::empty(Shape(header.is_fortran ? stored : header.shape), header.dtype, DeviceKind::cpu);
   visit_dtype(header.dtype, [&]<class T>(TypeTag<T>) {
     T* const target = fresh_host_data<T>(result);
     auto* const raw = reinterpret_cast<unsigned char*>(target);
     const std::int64_t bytes = result.numel() * item_size(header.dtype);
-    io::read_exactly(op, path, file, target, bytes, begin);
+    file.read(target, bytes, begin);
     if (header.is_swapped)
       for (std::int64_t i = 0; i < bytes; i += item_size(header.dtype))
         std::reverse(raw + i, raw + i + item_size(header.dtype));
     if constexpr (std::is_same_v<T, bool>)
       require(std::all_of(raw, raw + bytes, [](unsigned char byte) { return byte <= 1; }), op,
-              "{}: a bool is neither 0 nor 1. The file is damaged: write it again.", path.string());
+              "{}: a bool is neither 0 nor 1. The file is damaged: write it again.", file.name);
   });
   if (!header.is_fortran || result.rank() < 2) return result;
   Axes order;
@@ -151,40 +158,12 @@ Tensor read_elements(const std::filesystem::path& path, const io::Descriptor& fi
   return contiguous(permute(result, order));
 }
 
-}  // namespace
-
-void save_npy(const std::filesystem::path& path, const Tensor& x) {
-  const Tensor dense = on_host(x);
-  const auto* type = std::ranges::find(type_names, dense.dtype(), &TypeName::dtype);
-  require(type != std::end(type_names), op, "{}: npy has no type for {}. Convert it first: x.to(DType::float32).",
-          path.string(), name(dense.dtype()));
-  std::string shape;
-  for (const std::int64_t length : dense.shape()) shape += fmt::format("{}, ", length);
-  if (dense.rank() > 1) shape.resize(shape.size() - 2);
-  if (dense.rank() == 1) shape.pop_back();
-  std::string dictionary = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
-                                       item_size(dense.dtype()) > 1 ? '<' : '|', type->text, shape);
-  const std::size_t before = magic.size() + 4;
-  dictionary.resize((before + dictionary.size() + alignment) / alignment * alignment - before - 1, ' ');
-  dictionary += '\n';
-  std::string header(magic);
-  header += {'\x01', '\0', static_cast<char>(dictionary.size() & 0xff), static_cast<char>(dictionary.size() >> 8)};
-  header += dictionary;
-  const std::string_view elements = visit_dtype(dense.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    return std::string_view(reinterpret_cast<const char*>(dense.host_data<T>()),
-                            static_cast<std::size_t>(dense.numel()) * sizeof(T));
-  });
-  const std::string_view pieces[] = {header, elements};
-  write_file_atomically(path, pieces);
-}
-
-Tensor load_npy(const std::filesystem::path& path) {
-  const std::string file_name = path.string();
-  const auto [file, file_bytes] = io::open_to_read(op, path);
+Tensor read_npy(const Source& file) {
+  const std::string& file_name = file.name;
+  const std::int64_t file_bytes = file.bytes;
   unsigned char start[12] = {};
   const auto start_bytes = static_cast<std::int64_t>(std::min<std::int64_t>(file_bytes, sizeof start));
-  io::read_exactly(op, path, file, start, start_bytes, 0);
+  file.read(start, start_bytes, 0);
   require(start_bytes >= 10 && std::equal(magic.begin(), magic.end(), start,
                                           [](char a, unsigned char b) { return static_cast<unsigned char>(a) == b; }),
           op, "{}: this is no npy file. Write it with numpy.save.", file_name);
@@ -199,7 +178,7 @@ Tensor load_npy(const std::filesystem::path& path) {
           "damaged: write it again.",
           file_name, length, file_bytes, longest_header);
   std::string text(static_cast<std::size_t>(length), '\0');
-  io::read_exactly(op, path, file, text.data(), length, begin);
+  file.read(text.data(), length, begin);
   const Header header = HeaderReader(file_name, text).read();
   require(header.shape.size() <= kernels::max_rank, op, "{}: {} axes, a tensor has at most {}. Reshape it first.",
           file_name, header.shape.size(), kernels::max_rank);
@@ -208,7 +187,66 @@ Tensor load_npy(const std::filesystem::path& path) {
   require(count <= data_bytes / item_size(header.dtype) && count * item_size(header.dtype) == data_bytes, op,
           "{}: {} elements of {} need other than the {} bytes it has. It is cut short or damaged: write it again.",
           file_name, Shape(header.shape), name(header.dtype), data_bytes);
-  return read_elements(path, file, header, begin + length);
+  return read_elements(file, header, begin + length);
+}
+
+/// What stands before the elements of a tensor in host memory.
+std::string header_of(std::string_view name_of_file, const Tensor& dense) {
+  const auto* type = std::ranges::find(type_names, dense.dtype(), &TypeName::dtype);
+  require(type != std::end(type_names), op, "{}: npy has no type for {}. Convert it first: x.to(DType::float32).",
+          name_of_file, name(dense.dtype()));
+  std::string shape;
+  for (const std::int64_t length : dense.shape()) shape += fmt::format("{}, ", length);
+  if (dense.rank() > 1) shape.resize(shape.size() - 2);
+  if (dense.rank() == 1) shape.pop_back();
+  std::string dictionary = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
+                                       item_size(dense.dtype()) > 1 ? '<' : '|', type->text, shape);
+  const std::size_t before = magic.size() + 4;
+  dictionary.resize((before + dictionary.size() + alignment) / alignment * alignment - before - 1, ' ');
+  dictionary += '\n';
+  std::string header(magic);
+  header += {'\x01', '\0', static_cast<char>(dictionary.size() & 0xff), static_cast<char>(dictionary.size() >> 8)};
+  header += dictionary;
+  return header;
+}
+
+std::string_view elements_of(const Tensor& dense) {
+  return visit_dtype(dense.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return std::string_view(reinterpret_cast<const char*>(dense.host_data<T>()),
+                            static_cast<std::size_t>(dense.numel()) * sizeof(T));
+  });
+}
+
+}  // namespace
+
+void save_npy(const std::filesystem::path& path, const Tensor& x) {
+  const Tensor dense = on_host(x);
+  const std::string header = header_of(path.string(), dense);
+  const std::string_view pieces[] = {header, elements_of(dense)};
+  write_file_atomically(path, pieces);
+}
+
+std::string npy_bytes(std::string_view file_name, const Tensor& x) {
+  const Tensor dense = on_host(x);
+  std::string bytes = header_of(file_name, dense);
+  bytes += elements_of(dense);
+  return bytes;
+}
+
+Tensor load_npy(const std::filesystem::path& path) {
+  const auto opened = io::open_to_read(op, path);
+  return read_npy({path.string(), opened.second, [&](void* to, std::int64_t count, std::int64_t begin) {
+                     io::read_exactly(op, path, opened.first, to, count, begin);
+                   }});
+}
+
+Tensor parse_npy(std::string_view file_name, std::string_view bytes) {
+  return read_npy({std::string(file_name), static_cast<std::int64_t>(bytes.size()),
+                   [&](void* to, std::int64_t count, std::int64_t begin) {
+                     bytes.copy(static_cast<char*>(to), static_cast<std::size_t>(count),
+                                static_cast<std::size_t>(begin));
+                   }});
 }
 
 }  // namespace orbitgrad

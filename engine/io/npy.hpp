@@ -4,6 +4,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "engine/tensor.hpp"
 
@@ -16,5 +18,9 @@ void save_npy(const std::filesystem::path& path, const Tensor& x);
 /// Reads, into host memory, versions 1 to 3 of these five types in either byte order and either order of the axes.
 /// Error, naming the file: no npy file, a damaged header, another type, a shape that does not fit the bytes.
 Tensor load_npy(const std::filesystem::path& path);
+
+/// The same in memory, for files inside other files; errors name file_name.
+std::string npy_bytes(std::string_view file_name, const Tensor& x);
+Tensor parse_npy(std::string_view file_name, std::string_view bytes);
 
 }  // namespace orbitgrad
