@@ -4,7 +4,9 @@
 #include <map>
 
 #include "engine/autograd/node.hpp"
+#include "engine/dispatch.hpp"
 #include "engine/error.hpp"
+#include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/matmul.hpp"
@@ -54,6 +56,19 @@ EquivariantProjection::EquivariantProjection(const groups::Representation& out, 
     }
     plan->runs.push_back(std::move(run));
   }
+  double products = 0;
+  for (const auto& group : maps.blocks()) {
+    const auto columns = group.basis->to_columns();
+    if (columns.count() == 0) continue;
+    Blocks& blocks = plan->blocks.emplace_back();
+    for (const auto& [row, col] : group.corner) blocks.corners.push_back(row * maps.in_dimension() + col);
+    for (const std::int64_t entry : columns.rows)
+      blocks.offsets.push_back(entry / group.cols * maps.in_dimension() + entry % group.cols);
+    blocks.column = columns.begin;
+    blocks.values = columns.values;
+    products += 2 * static_cast<double>(blocks.corners.size()) * static_cast<double>(blocks.values.size());
+  }
+  plan->few_entries = products <= 32 * static_cast<double>(plan->count);
   std::vector<std::int64_t> restored(sorted.size());
   for (std::size_t i = 0; i < sorted.size(); ++i)
     restored[static_cast<std::size_t>(sorted[i])] = static_cast<std::int64_t>(i);
@@ -82,10 +97,32 @@ Tensor EquivariantProjection::Plan::apply(const Tensor& weight) const {
   return reshape(index_select(concat(parts, 0), 0, restored.to(device)), weight.shape());
 }
 
+Tensor EquivariantProjection::Plan::apply_by_entries(const Tensor& weight) const {
+  Tensor result = zeros(weight.shape(), weight.dtype(), DeviceKind::cpu);
+  visit_floating("equivariant_projection", weight.dtype(), [&]<class T>(TypeTag<T>) {
+    const Tensor dense = contiguous(weight);
+    const T* from = dense.host_data<T>();
+    T* to = fresh_host_data<T>(result);
+    for (const Blocks& group : blocks)
+      for (const std::int64_t corner : group.corners)
+        for (std::size_t k = 0; k + 1 < group.column.size(); ++k) {
+          const auto begin = static_cast<std::size_t>(group.column[k]),
+                     end = static_cast<std::size_t>(group.column[k + 1]);
+          double coefficient = 0;
+          for (std::size_t e = begin; e < end; ++e)
+            coefficient += group.values[e] * static_cast<double>(from[corner + group.offsets[e]]);
+          for (std::size_t e = begin; e < end; ++e)
+            to[corner + group.offsets[e]] += static_cast<T>(coefficient * group.values[e]);
+        }
+  });
+  return result;
+}
+
 Tensor EquivariantProjection::project(const std::shared_ptr<const Plan>& plan, const Tensor& weight) {
   Tensor result = [&] {
     const NoGrad no_grad;
-    return plan->apply(weight.detach());
+    const bool on_host = weight.device() == DeviceKind::cpu && weight.numel() == plan->count;
+    return on_host && plan->few_entries ? plan->apply_by_entries(weight.detach()) : plan->apply(weight.detach());
   }();
   return record<ProjectionNode>(std::move(result), {&weight}, plan);
 }

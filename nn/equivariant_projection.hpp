@@ -30,11 +30,21 @@ class EquivariantProjection {
     Tensor projector = {};                         // Q Q^T where that is cheaper
     std::int64_t rank = 0;                         // 0: only 0 is equivariant
   };
+  /// The blocks of one shape and basis, for weights in host memory: each is projected where it lies, entry by entry of
+  /// Q.
+  struct Blocks {
+    std::vector<std::int64_t> corners;          // offsets in W
+    std::vector<std::int64_t> column, offsets;  // entries of column k of Q, as offsets from a corner
+    std::vector<double> values;
+  };
   struct Plan {
     std::int64_t count = 0;
     Tensor sorted, restored;  // positions, int64
     std::vector<Run> runs;
+    std::vector<Blocks> blocks;
+    bool few_entries = false;  // so few entries in the bases that host memory needs no matrix products
     Tensor apply(const Tensor& weight) const;
+    Tensor apply_by_entries(const Tensor& weight) const;
   };
   struct ProjectionNode;
   static Tensor project(const std::shared_ptr<const Plan>& plan, const Tensor& weight);

@@ -131,6 +131,14 @@ TEST(Emlp, ProjectionIsIdempotentSelfAdjointAndDifferentiable) {
   EXPECT_LT(max(absolute(p - from_vector(expected, p.shape()))).item(), 1e-13);
   EXPECT_LT(max(absolute(project(p) - p)).item(), 1e-13);
   const auto energy = [&](const std::vector<Tensor>& v) { return project(v[0]) * project(v[0]); };
+  // Bases with many entries go through matrix products.
+  const auto tensors = parse("T3+S", "C(4)");
+  const nn::EquivariantProjection by_products(tensors, tensors, library, DType::float64);
+  const groups::EquivariantMaps<double> many(tensors, tensors, library);
+  const Tensor large = normal({9, 9}, RandomKey{9}, 0, 1, DType::float64);
+  std::vector<double> by_entries = large.to_vector<double>();
+  many.project(by_entries);
+  EXPECT_LT(max(absolute(by_products(large) - from_vector(by_entries, {9, 9}))).item(), 1e-13);
   const Tensor leaf = w.detach().set_requires_grad();
   EXPECT_TRUE(gradcheck(energy, {leaf}));
   EXPECT_TRUE(gradgradcheck(energy, {leaf}));
