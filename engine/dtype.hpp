@@ -1,14 +1,16 @@
-// Element types: float32 to work, float64 to check, int64 and int32 for indices, boolean for masks.
+// Element types: float32 to work, float64 to check, int64 and int32 for indices, boolean for masks, bfloat16 and
+// float16 to store what is then computed in float32.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 #include "engine/error.hpp"
+#include "kernels/half.hpp"
 
 namespace orbitgrad {
 
-enum class DType : std::uint8_t { float32, float64, int64, int32, boolean };
+enum class DType : std::uint8_t { float32, float64, int64, int32, boolean, bfloat16, float16 };
 
 constexpr std::int64_t item_size(DType dtype) {
   switch (dtype) {
@@ -22,6 +24,9 @@ constexpr std::int64_t item_size(DType dtype) {
       return 4;
     case DType::boolean:
       return 1;
+    case DType::bfloat16:
+    case DType::float16:
+      return 2;
   }
   return 0;
 }
@@ -38,11 +43,16 @@ constexpr std::string_view name(DType dtype) {
       return "int32";
     case DType::boolean:
       return "bool";
+    case DType::bfloat16:
+      return "bfloat16";
+    case DType::float16:
+      return "float16";
   }
   return "?";
 }
 
-constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+constexpr bool is_half(DType dtype) { return dtype == DType::bfloat16 || dtype == DType::float16; }
+constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64 || is_half(dtype); }
 
 template <class T>
 inline constexpr bool always_false = false;
@@ -60,6 +70,10 @@ constexpr DType dtype_of() {
     return DType::int32;
   else if constexpr (std::is_same_v<T, bool>)
     return DType::boolean;
+  else if constexpr (std::is_same_v<T, kernels::Bfloat16>)
+    return DType::bfloat16;
+  else if constexpr (std::is_same_v<T, kernels::Float16>)
+    return DType::float16;
   else
     static_assert(always_false<T>, "not an element type");
 }
@@ -70,7 +84,8 @@ struct TypeTag {
   using type = T;
 };
 
-/// Calls function(TypeTag<T>{}) with the C++ type of the dtype.
+/// Calls function(TypeTag<T>{}) with the C++ type of the dtype, if it is one that is computed in: the half types are an
+/// error. See visit_storage for those that only move elements, and ops/widening.hpp to compute with half tensors.
 template <class Function>
 decltype(auto) visit_dtype(DType dtype, Function&& function) {
   switch (dtype) {
@@ -83,12 +98,30 @@ decltype(auto) visit_dtype(DType dtype, Function&& function) {
     case DType::int32:
       return function(TypeTag<std::int32_t>{});
     case DType::boolean:
+      return function(TypeTag<bool>{});
+    case DType::bfloat16:
+    case DType::float16:
       break;
   }
-  return function(TypeTag<bool>{});
+  fail("dtype", "{} is a type to store numbers in, not one to compute in. Convert first: x.to(DType::float32).",
+       name(dtype));
 }
 
-/// As visit_dtype for every type but bool, which is an error of `op`.
+/// As visit_dtype for bfloat16 and float16; the dtype is known to be one of them.
+template <class Function>
+decltype(auto) visit_half(DType dtype, Function&& function) {
+  if (dtype == DType::bfloat16) return function(TypeTag<kernels::Bfloat16>{});
+  return function(TypeTag<kernels::Float16>{});
+}
+
+/// As visit_dtype for every type.
+template <class Function>
+decltype(auto) visit_storage(DType dtype, Function&& function) {
+  if (is_half(dtype)) return visit_half(dtype, function);
+  return visit_dtype(dtype, function);
+}
+
+/// As visit_dtype for every type but bool; it and the half types are errors of `op`.
 template <class Function>
 decltype(auto) visit_number(std::string_view op, DType dtype, Function&& function) {
   switch (dtype) {
@@ -100,10 +133,10 @@ decltype(auto) visit_number(std::string_view op, DType dtype, Function&& functio
       return function(TypeTag<std::int64_t>{});
     case DType::int32:
       return function(TypeTag<std::int32_t>{});
-    case DType::boolean:
+    default:
       break;
   }
-  fail(op, "takes numbers, got a bool tensor. Convert it first: x.to(DType::float32).");
+  fail(op, "takes float32, float64, int64 or int32, got {}. Convert it first: x.to(DType::float32).", name(dtype));
 }
 
 /// As visit_dtype for float32 and float64; anything else is an error of `op`.

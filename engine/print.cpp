@@ -15,6 +15,8 @@ template <class T>
 std::string element(T value) {
   if constexpr (std::is_same_v<T, bool>)
     return value ? "true" : "false";
+  else if constexpr (kernels::is_half_type<T>)
+    return element(static_cast<float>(value));
   else if constexpr (std::is_floating_point_v<T>)
     return fmt::format("{:.6g}", value);
   else
@@ -80,7 +82,7 @@ std::string Tensor::to_string() const {
   if (!defined()) return "tensor(undefined)";
   const Tensor dense = on_host(*this);
   const std::string values =
-      visit_dtype(dtype(), [&](auto tag) { return Printer<typename decltype(tag)::type>(dense).text(); });
+      visit_storage(dtype(), [&](auto tag) { return Printer<typename decltype(tag)::type>(dense).text(); });
   const bool is_here = device() == DeviceKind::cpu;
   return fmt::format("{}\n{} {}{}{}{}", values, name(dtype()), shape().to_string(), is_here ? "" : " on ",
                      is_here ? "" : name(device()), requires_grad() ? ", tracks gradients" : "");

@@ -19,6 +19,7 @@ namespace {
 template <class Fill>
 Tensor random_tensor(std::string_view op, const Shape& shape, RandomKey key, DType dtype, DeviceKind device,
                      Fill&& fill) {
+  if (is_half(dtype)) return cast(random_tensor(op, shape, key, DType::float32, device, fill), dtype);
   Tensor result = Tensor::empty(shape, dtype, device);
   visit_floating(op, dtype, [&]<class T>(TypeTag<T>) {
     fill(kernels::RandomProblem{.count = result.numel(), .key = key.value}, fresh_data<T>(result));
@@ -62,6 +63,7 @@ RandomKey RandomKey::split(std::string_view name) const {
 Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype, DeviceKind device) {
   require(std::isfinite(low) && std::isfinite(high) && low <= high, "uniform",
           "the bounds must be finite and in order, got [{}, {}). Give the smaller one first.", low, high);
+  if (is_half(dtype)) return cast(uniform(shape, key, low, high, DType::float32, device), dtype);
   Tensor result = random_tensor("uniform", shape, key, dtype, device, [&]<class T>(const auto& problem, T* y) {
     launch<kernels::RandomUniform<T>>("uniform", device, kernels::cpu::random_uniform<T>, problem, low, high, y);
   });

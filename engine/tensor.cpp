@@ -109,8 +109,8 @@ void Tensor::check_host() const {
 double Tensor::item_as_double() const {
   require(numel() == 1, "item", "needs exactly one element, the shape is {}. Reduce or index first.", shape());
   const Tensor here = on_host(*this);
-  return visit_dtype(dtype(),
-                     [&](auto tag) { return static_cast<double>(*here.host_data<typename decltype(tag)::type>()); });
+  return visit_storage(dtype(),
+                       [&](auto tag) { return static_cast<double>(*here.host_data<typename decltype(tag)::type>()); });
 }
 
 template <class T>
@@ -124,6 +124,8 @@ template std::vector<double> Tensor::to_vector() const;
 template std::vector<std::int64_t> Tensor::to_vector() const;
 template std::vector<std::int32_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
+template std::vector<kernels::Bfloat16> Tensor::to_vector() const;
+template std::vector<kernels::Float16> Tensor::to_vector() const;
 
 Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
 

@@ -10,7 +10,7 @@ namespace orbitgrad {
 namespace {
 
 void copy(const Tensor& source, Tensor& target) {
-  visit_dtype(target.dtype(), [&]<class T>(TypeTag<T>) {
+  visit_storage(target.dtype(), [&]<class T>(TypeTag<T>) {
     launch<kernels::Copy<T, T>>("assign", target.device(), kernels::cpu::copy<T, T>, source.view<T>(),
                                 fresh_view<T>(target));
   });
@@ -27,7 +27,7 @@ void assign(Tensor& target, const Tensor& given) {
   // A source that views the target's own memory has to be read before the first write.
   const bool overlaps = source.body().storage == target.body().storage;
   Tensor apart = overlaps ? Tensor::empty(source.shape(), source.dtype(), source.device()) : Tensor();
-  visit_dtype(target.dtype(), [&]<class T>(TypeTag<T>) { begin_update<T>(target); });
+  visit_storage(target.dtype(), [&]<class T>(TypeTag<T>) { begin_update<T>(target); });
   if (overlaps) copy(source, apart);
   copy(overlaps ? apart : source, target);
 }

@@ -88,23 +88,25 @@ std::filesystem::path RotmnistOptions::folder() const {
 
 Record settings_of(const RotmnistOptions& options) {
   const auto& [digits, training] = std::tie(options.digits, options.training);
-  return {{"experiment", std::string(experiment)},
-          {"model", options.model},
-          {"implementation", options.implementation},
-          {"data", digits.data.string()},
-          {"protocol", digits.protocol},
-          {"train_count", digits.train_count},
-          {"test_count", digits.test_count},
-          {"data_seed", static_cast<std::int64_t>(digits.seed)},
-          {"epochs", training.epochs},
-          {"batch", training.batch_size},
-          {"learning_rate", training.learning_rate},
-          {"schedule", training.schedule},
-          {"rotate", training.rotate},
-          {"seed", static_cast<std::int64_t>(training.seed)},
-          {"log_steps", training.log_steps},
-          {"evaluate_epochs", training.evaluate_epochs},
-          {"device", std::string(name(training.device))}};
+  Record settings{{"experiment", std::string(experiment)},
+                  {"model", options.model},
+                  {"implementation", options.implementation},
+                  {"data", digits.data.string()},
+                  {"protocol", digits.protocol},
+                  {"train_count", digits.train_count},
+                  {"test_count", digits.test_count},
+                  {"data_seed", static_cast<std::int64_t>(digits.seed)},
+                  {"epochs", training.epochs},
+                  {"batch", training.batch_size},
+                  {"learning_rate", training.learning_rate},
+                  {"schedule", training.schedule},
+                  {"rotate", training.rotate},
+                  {"seed", static_cast<std::int64_t>(training.seed)},
+                  {"log_steps", training.log_steps},
+                  {"evaluate_epochs", training.evaluate_epochs},
+                  {"device", std::string(name(training.device))}};
+  if (training.precision != Precision::float32) settings.set("precision", std::string(name(training.precision)));
+  return settings;
 }
 
 RotmnistOptions options_of(const Record& settings) {

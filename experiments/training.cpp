@@ -16,7 +16,8 @@ namespace orbitgrad::experiments {
 namespace {
 
 constexpr std::string_view op = "train";
-const std::string model_prefix = "model.", optimizer_prefix = "optimizer.", training_prefix = "training.";
+const std::string model_prefix = "model.", optimizer_prefix = "optimizer.", training_prefix = "training.",
+                  scaler_prefix = "loss_scaler.";
 
 void add_prefixed(SafeTensors& content, const std::string& prefix, const nn::State& state) {
   for (const auto& [name, tensor] : state) content.tensors[prefix + name] = tensor;
@@ -57,6 +58,7 @@ Trainer::Trainer(nn::Module& module, const Samples& train, const TrainingOptions
       loader_(make_loader(train, options)),
       optimizer_(module.named_parameters()),
       schedule_(nn::schedule_by_name(options.schedule, options.learning_rate)) {
+  if (options.precision == Precision::float16) scaler_.emplace();
   require(options.epochs > 0, op, "{} epochs are asked for. Take one or more.", options.epochs);
   require(loader_.sample_count() > 0, op, "there are no training images. Take one or more.");
   require(std::isfinite(options.learning_rate) && options.learning_rate > 0, op,
@@ -91,6 +93,7 @@ void Trainer::restore(RunDirectory& run) {
   }
   load_model(module_, *content);
   optimizer_.load_state(with_prefix(*content, optimizer_prefix));
+  if (scaler_) scaler_->load_state(with_prefix(*content, scaler_prefix));
   step_ = counter(*content, "step").item<std::int64_t>();
   require(step_ >= 0 && step_ <= total_steps(), op, "the checkpoint is of step {}, the run has {}. Start a new run.",
           step_, total_steps());
@@ -121,6 +124,7 @@ void Trainer::save(RunDirectory& run) {
   if (!result_.entries().empty()) content.metadata["result"] = result_.to_json();
   add_prefixed(content, model_prefix, module_.state());
   add_prefixed(content, optimizer_prefix, optimizer_.state());
+  if (scaler_) add_prefixed(content, scaler_prefix, scaler_->state());
   add_prefixed(content, training_prefix,
                {{"step", full({}, static_cast<double>(step_), DType::int64)},
                 {"loss_sum", full({}, loss_sum_, DType::float64)},
@@ -172,15 +176,23 @@ void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
   const TraceScope trace("training step");
   const double rate = schedule_(step_, total_steps());
   const nn::Pass pass{.training = true, .key = key_.split(static_cast<std::uint64_t>(step_))};
-  const Tensor logits = module_(batch.inputs, pass);
+  const Tensor logits = [&] {
+    const ScopedPrecision precision(options_.precision);
+    return module_(batch.inputs, pass);
+  }();
   const Tensor loss = nn::cross_entropy(logits, batch.labels);
   const double value = loss.item();
   if (!std::isfinite(value))
     fail(op, "the loss is {} at step {} (epoch {}, learning rate {}). Lower --lr, under another --name. {}", value,
          step_ + 1, step_ / loader_.batch_count() + 1, rate, what_is_saved(run));
   optimizer_.clear_gradients();
-  loss.backward();
-  optimizer_.step(rate);
+  if (scaler_) {
+    scaler_->scale(loss).backward();
+    scaler_->step(optimizer_, rate);
+  } else {
+    loss.backward();
+    optimizer_.step(rate);
+  }
   ++step_;
   const std::int64_t images = batch.labels.size(0);
   loss_sum_ += value * static_cast<double>(images);

@@ -5,12 +5,15 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
+#include "engine/precision.hpp"
 #include "experiments/evaluation.hpp"
 #include "experiments/progress.hpp"
 #include "experiments/run_directory.hpp"
 #include "nn/data_loader.hpp"
+#include "nn/loss_scaler.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/schedule.hpp"
 
@@ -25,6 +28,8 @@ struct TrainingOptions {
   std::uint64_t seed = 0;
   std::int64_t log_steps = 50;       // a line of metrics every so many steps; 0: per epoch only
   std::int64_t evaluate_epochs = 0;  // evaluate every so many epochs; 0: at the end only
+  /// Of the products in training; weights, the other ops and evaluation are float32. float16 comes with loss scaling.
+  Precision precision = Precision::float32;
 
   DeviceKind device = DeviceKind::cpu;  // where the batches go: the module has to be there
 
@@ -73,6 +78,7 @@ class Trainer {
   nn::DataLoader loader_;
   nn::Adam optimizer_;
   nn::Schedule schedule_;
+  std::optional<nn::LossScaler> scaler_;  // with float16
   std::map<std::string, std::string> identity_;
 
   std::int64_t step_ = 0;    // steps made

@@ -18,7 +18,7 @@ Tensor take_rows(const Tensor& x, std::span<const std::int64_t> indices) {
   shape[0] = static_cast<std::int64_t>(indices.size());
   Tensor rows = Tensor::empty(shape, x.dtype(), DeviceKind::cpu);
   const std::int64_t length = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
-  visit_dtype(x.dtype(), [&](auto tag) {
+  visit_storage(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* out = fresh_host_data<T>(rows);
     for (const std::int64_t index : indices) out = std::copy_n(x.host_data<T>() + index * length, length, out);

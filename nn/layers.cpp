@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "engine/ops/affine.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
-#include "engine/ops/matmul.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
 
@@ -43,8 +43,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, RandomKey key, const LayerOpti
 Tensor Linear::forward(const Tensor& x, const Pass&) {
   require(x.rank() >= 1 && x.size(-1) == weight_.size(1), "Linear", "takes [..., {}], got {}. Flatten images first.",
           weight_.size(1), x.shape().to_string());
-  const Tensor y = matmul(x, transpose(weight_));
-  return bias_ ? y + bias_ : y;
+  return affine(x, weight_, bias_);
 }
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key, const Conv2dOptions& convolution,

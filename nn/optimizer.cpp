@@ -11,6 +11,8 @@
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/reduction.hpp"
+#include "engine/ops/shape_ops.hpp"
 #include "engine/update.hpp"
 #include "kernels/optimizer/optimizer.hpp"
 
@@ -22,6 +24,10 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, const std::vector<std:
     require(std::ranges::none_of(entries_, [&](const Entry& entry) { return entry.parameter.name == parameter.name; }),
             "optimizer", "two parameters are called \"{}\". Give each its own name, so that the state keeps both.",
             parameter.name);
+    require(!is_half(parameter.tensor.dtype()), "optimizer",
+            "the parameter {} is {}, too coarse to collect small steps. Keep the parameters in float32 and compute the "
+            "products in {} by a ScopedPrecision.",
+            parameter.name, name(parameter.tensor.dtype()), name(parameter.tensor.dtype()));
     Entry entry{std::move(parameter), {}};
     for (std::size_t slot = 0; slot < slot_names.size(); ++slot)
       entry.slots.push_back(zeros_like(entry.parameter.tensor));
@@ -66,6 +72,15 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
 
 void Optimizer::clear_gradients() {
   for (Entry& entry : entries_) entry.parameter.tensor.set_grad({});
+}
+
+bool Optimizer::gradients_are_finite() const {
+  const NoGrad no_grad;
+  std::map<std::pair<DeviceKind, DType>, std::vector<Tensor>> sums;
+  for (const Entry& entry : entries_)
+    if (const Tensor gradient = entry.parameter.tensor.grad())
+      sums[{gradient.device(), gradient.dtype()}].push_back(sum(gradient));
+  return std::ranges::all_of(sums, [](const auto& group) { return std::isfinite(sum(stack(group.second, 0)).item()); });
 }
 
 double Optimizer::gradient_norm() const {

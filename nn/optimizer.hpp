@@ -22,6 +22,9 @@ class Optimizer {
   /// One step with these gradients, in the order of the parameters.
   void step(const std::vector<Tensor>& gradients, double learning_rate, double gradient_scale = 1);
   void clear_gradients();
+  /// Whether every element of every gradient is finite: one reading of each, and one number back from each device. A
+  /// gradient whose sum is beyond its type counts as not finite.
+  bool gradients_are_finite() const;
   /// Euclidean norm of all gradients, summed in double in a fixed order. To clip: step(rate, clip_scale(limit)).
   double gradient_norm() const;
   /// min(1, limit / norm)

@@ -1,6 +1,7 @@
 // Plain, lifting and group convolution, matrix product.
 #include "engine/ops/convolution.hpp"
 #include "engine/catalogue/describe.hpp"
+#include "engine/ops/affine.hpp"
 #include "engine/ops/group_convolution.hpp"
 #include "engine/ops/matmul.hpp"
 
@@ -139,7 +140,29 @@ Op matmul_op() {
                        {.tensors = {{"a", {3}}, {"b", {3}}}}}};
 }
 
-const Registration convolution_ops([] { return std::vector<Op>{conv2d_op(), lift_op(), group_op(), matmul_op()}; });
+Op affine_op() {
+  return {.name = "affine",
+          .family = "linear algebra",
+          .header = "engine/ops/affine.hpp",
+          .summary = "activation(x w^T + bias): a dense layer",
+          .arguments = {{"x", "[..., in]"}, {"w", "[out, in]"}, {"b", "[out]", Elements::floating, Presence::optional}},
+          .settings = {choice("activation", "none", "what follows; gelu is x Phi(x)", {"none", "relu", "gelu"})},
+          .run =
+              [](const Call& call) {
+                const std::string_view word = call.word("activation");
+                const Activation activation = word == "relu"   ? Activation::relu
+                                              : word == "gelu" ? Activation::gelu
+                                                               : Activation::none;
+                return affine(call["x"], call["w"], call["b"], activation);
+              },
+          .examples = {{.tensors = {{"x", {2, 3}}, {"w", {4, 3}}, {"b", {4}}}},
+                       {.tensors = {{"x", {2, 2, 3}}, {"w", {4, 3}}}, .settings = {{"activation", "relu"}}},
+                       {.tensors = {{"x", {3}}, {"w", {2, 3}}, {"b", {2}}}, .settings = {{"activation", "gelu"}}}}};
+}
+
+const Registration convolution_ops([] {
+  return std::vector<Op>{conv2d_op(), lift_op(), group_op(), matmul_op(), affine_op()};
+});
 const Registration filter_bank_ops(filter_banks);
 
 }  // namespace

@@ -30,8 +30,8 @@ struct TypeName {
   DType dtype;
   std::string_view text;  // without the byte order
 };
-constexpr TypeName type_names[] = {
-    {DType::float32, "f4"}, {DType::float64, "f8"}, {DType::int64, "i8"}, {DType::int32, "i4"}, {DType::boolean, "b1"}};
+constexpr TypeName type_names[] = {{DType::float32, "f4"}, {DType::float64, "f8"}, {DType::int64, "i8"},
+                                   {DType::int32, "i4"},   {DType::boolean, "b1"}, {DType::float16, "f2"}};
 
 struct Header {
   DType dtype = DType::float32;
@@ -120,7 +120,7 @@ class HeaderReader {
   }
   [[noreturn]] void unreadable(const std::string& what) const {
     fail(op,
-         "{}: it holds {}; float32, float64, int64, int32 and bool can be read. Convert it: numpy.save(path, "
+         "{}: it holds {}; float32, float64, float16, int64, int32 and bool can be read. Convert it: numpy.save(path, "
          "x.astype('float32')).",
          file_, what);
   }
@@ -140,7 +140,7 @@ struct Source {
 Tensor read_elements(const Source& file, const Header& header, std::int64_t begin) {
   const std::vector<std::int64_t> stored(header.shape.rbegin(), header.shape.rend());
   Tensor result = Tensor::empty(Shape(header.is_fortran ? stored : header.shape), header.dtype, DeviceKind::cpu);
-  visit_dtype(header.dtype, [&]<class T>(TypeTag<T>) {
+  visit_storage(header.dtype, [&]<class T>(TypeTag<T>) {
     T* const target = fresh_host_data<T>(result);
     auto* const raw = reinterpret_cast<unsigned char*>(target);
     const std::int64_t bytes = result.numel() * item_size(header.dtype);
@@ -211,7 +211,7 @@ std::string header_of(std::string_view name_of_file, const Tensor& dense) {
 }
 
 std::string_view elements_of(const Tensor& dense) {
-  return visit_dtype(dense.dtype(), [&](auto tag) {
+  return visit_storage(dense.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     return std::string_view(reinterpret_cast<const char*>(dense.host_data<T>()),
                             static_cast<std::size_t>(dense.numel()) * sizeof(T));

@@ -11,11 +11,12 @@
 
 namespace orbitgrad {
 
-/// Writes float32, float64, int64, int32 and bool in row-major order as version 1.0. A tensor on another device is
-/// copied. The file is replaced as a whole or not at all. Error: it cannot be written.
+/// Writes float32, float64, float16, int64, int32 and bool (bfloat16 is not in the format) in row-major order as
+/// version 1.0. A tensor on another device is copied. The file is replaced as a whole or not at all. Error: it cannot
+/// be written.
 void save_npy(const std::filesystem::path& path, const Tensor& x);
 
-/// Reads, into host memory, versions 1 to 3 of these five types in either byte order and either order of the axes.
+/// Reads, into host memory, versions 1 to 3 of these types in either byte order and either order of the axes.
 /// Error, naming the file: no npy file, a damaged header, another type, a shape that does not fit the bytes.
 Tensor load_npy(const std::filesystem::path& path);
 

@@ -28,16 +28,14 @@ struct TypeName {
   DType dtype;
   std::string_view text;
 };
-constexpr TypeName type_names[] = {{DType::float32, "F32"},
-                                   {DType::float64, "F64"},
-                                   {DType::int64, "I64"},
-                                   {DType::int32, "I32"},
-                                   {DType::boolean, "BOOL"}};
+constexpr TypeName type_names[] = {{DType::float32, "F32"}, {DType::float64, "F64"},  {DType::int64, "I64"},
+                                   {DType::int32, "I32"},   {DType::boolean, "BOOL"}, {DType::bfloat16, "BF16"},
+                                   {DType::float16, "F16"}};
 
 std::string_view text_of(DType dtype) { return std::ranges::find(type_names, dtype, &TypeName::dtype)->text; }
 
 std::string_view bytes_of(const Tensor& dense) {
-  return visit_dtype(dense.dtype(), [&](auto tag) {
+  return visit_storage(dense.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     return std::string_view(reinterpret_cast<const char*>(dense.host_data<T>()),
                             static_cast<std::size_t>(dense.numel()) * sizeof(T));
@@ -59,8 +57,8 @@ Plan check_entry(const std::string& file, const std::string& name, const io::Ten
   };
   const auto* type = std::ranges::find(type_names, entry.dtype, &TypeName::text);
   if (type == std::end(type_names))
-    fail(op, "{}: tensor '{}' has dtype '{}'. Only F32, F64, I64, I32 and BOOL are read: convert it first.", file, name,
-         entry.dtype.substr(0, 80));
+    fail(op, "{}: tensor '{}' has dtype '{}'. Only F32, F64, BF16, F16, I64, I32 and BOOL are read: convert it first.",
+         file, name, entry.dtype.substr(0, 80));
   if (entry.shape.size() > kernels::max_rank)
     complain(fmt::format("has {} axes, more than {}", entry.shape.size(), kernels::max_rank));
   Shape shape;
@@ -106,7 +104,7 @@ Tensor read_tensor(const std::filesystem::path& path, const io::Descriptor& file
                    std::int64_t data_begin) {
   Tensor result = Tensor::empty(plan.shape, plan.dtype, DeviceKind::cpu);
   if (result.numel() == 0) return result;
-  visit_dtype(plan.dtype, [&](auto tag) {
+  visit_storage(plan.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* const target = fresh_host_data<T>(result);
     io::read_exactly(op, path, file, target, plan.end - plan.begin, data_begin + plan.begin);

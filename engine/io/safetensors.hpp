@@ -16,9 +16,9 @@ struct SafeTensors {
   std::map<std::string, std::string> metadata;
 };
 
-/// Writes F32, F64, I64, I32 and BOOL tensors, by falling alignment and then by name, so that equal content gives equal
-/// bytes. Tensors on another device are copied. The file is replaced as a whole or not at all. Error: it cannot be
-/// written, or a name is not UTF-8.
+/// Writes F32, F64, BF16, F16, I64, I32 and BOOL tensors, by falling alignment and then by name, so that equal content
+/// gives equal bytes. Tensors on another device are copied. The file is replaced as a whole or not at all. Error: it
+/// cannot be written, or a name is not UTF-8.
 void save_safetensors(const std::filesystem::path& path, const SafeTensors& content);
 
 /// Reads, into host memory, what save_safetensors or any other writer of these five types has written. Error, naming

@@ -109,49 +109,59 @@ struct AbsoluteNode final : Node {
 
 Tensor scalar_like(const Tensor& x, double value) { return full({}, value, x.dtype(), x.device()); }
 
+Tensor with_number(BinaryOp op, const Tensor& x, double number) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return with_number(op, wide, number); });
+  return op(x, scalar_like(x, number));
+}
+
+Tensor with_number(BinaryOp op, double number, const Tensor& x) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return with_number(op, number, wide); });
+  return op(scalar_like(x, number), x);
+}
+
 Tensor add(const Tensor& a, const Tensor& b) {
-  return record<AddNode>(elementwise::binary_number<kernels::Add>("add", a, b), {&a, &b});
+  return elementwise::record_binary_number<AddNode, kernels::Add>("add", a, b);
 }
 
 Tensor subtract(const Tensor& a, const Tensor& b) {
-  return record<SubtractNode>(elementwise::binary_number<kernels::Subtract>("subtract", a, b), {&a, &b});
+  return elementwise::record_binary_number<SubtractNode, kernels::Subtract>("subtract", a, b);
 }
 
 Tensor multiply(const Tensor& a, const Tensor& b) {
-  return record<MultiplyNode>(elementwise::binary_number<kernels::Multiply>("multiply", a, b), {&a, &b});
+  return elementwise::record_binary_number<MultiplyNode, kernels::Multiply>("multiply", a, b);
 }
 
 Tensor divide(const Tensor& a, const Tensor& b) {
-  return record<DivideNode>(elementwise::binary_floating<kernels::Divide>("divide", a, b), {&a, &b});
+  return elementwise::record_binary_floating<DivideNode, kernels::Divide>("divide", a, b);
 }
 
 Tensor power(const Tensor& a, const Tensor& b) {
-  return record<PowerNode>(elementwise::binary_floating<kernels::Power>("power", a, b), {&a, &b});
+  return elementwise::record_binary_floating<PowerNode, kernels::Power>("power", a, b);
 }
 
 Tensor power(const Tensor& a, double exponent) {
+  if (is_half(a.dtype())) return in_float32(a, [&](const Tensor& wide) { return power(wide, exponent); });
   Tensor result = exponent == 2 ? elementwise::binary_floating<kernels::Multiply>("power", a, a)
                                 : elementwise::binary_floating<kernels::Power>("power", a, scalar_like(a, exponent));
   return record<PowerOfConstantNode>(std::move(result), {&a}, exponent);
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  return record<ExtremeNode<true>>(elementwise::binary_number<kernels::Maximum>("maximum", a, b), {&a, &b});
+  return elementwise::record_binary_number<ExtremeNode<true>, kernels::Maximum>("maximum", a, b);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
-  return record<ExtremeNode<false>>(elementwise::binary_number<kernels::Minimum>("minimum", a, b), {&a, &b});
+  return elementwise::record_binary_number<ExtremeNode<false>, kernels::Minimum>("minimum", a, b);
 }
 
-Tensor negate(const Tensor& x) {
-  return record<NegateNode>(elementwise::unary_number<kernels::Negate>("negate", x), {&x});
-}
+Tensor negate(const Tensor& x) { return elementwise::record_unary_number<NegateNode, kernels::Negate>("negate", x); }
 
 Tensor absolute(const Tensor& x) {
-  return record<AbsoluteNode>(elementwise::unary_number<kernels::Absolute>("absolute", x), {&x});
+  return elementwise::record_unary_number<AbsoluteNode, kernels::Absolute>("absolute", x);
 }
 
 Tensor sign(const Tensor& x) {
+  if (is_half(x.dtype())) return in_float32(x, sign);
   // Constant wherever it has a derivative: nothing to record.
   return elementwise::unary_number<kernels::Sign>("sign", x);
 }

@@ -1,4 +1,5 @@
 // Arithmetic with NumPy broadcasting. Both operands have the same dtype and device; a plain number takes the tensor's.
+// Half tensors (bfloat16, float16) are computed in float32 and may meet another floating type: docs/precision.md.
 #pragma once
 
 #include "engine/tensor.hpp"
@@ -26,18 +27,23 @@ Tensor sign(const Tensor& x);
 /// A tensor of rank 0 with x's dtype and device.
 Tensor scalar_like(const Tensor& x, double value);
 
+/// op with a plain number on one side, in x's dtype; for a half tensor the number is rounded to float32 only.
+using BinaryOp = Tensor (*)(const Tensor&, const Tensor&);
+Tensor with_number(BinaryOp op, const Tensor& x, double number);
+Tensor with_number(BinaryOp op, double number, const Tensor& x);
+
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
 inline Tensor operator-(const Tensor& x) { return negate(x); }
-inline Tensor operator+(const Tensor& a, double b) { return add(a, scalar_like(a, b)); }
-inline Tensor operator-(const Tensor& a, double b) { return subtract(a, scalar_like(a, b)); }
-inline Tensor operator*(const Tensor& a, double b) { return multiply(a, scalar_like(a, b)); }
-inline Tensor operator/(const Tensor& a, double b) { return divide(a, scalar_like(a, b)); }
-inline Tensor operator+(double a, const Tensor& b) { return add(scalar_like(b, a), b); }
-inline Tensor operator-(double a, const Tensor& b) { return subtract(scalar_like(b, a), b); }
-inline Tensor operator*(double a, const Tensor& b) { return multiply(scalar_like(b, a), b); }
-inline Tensor operator/(double a, const Tensor& b) { return divide(scalar_like(b, a), b); }
+inline Tensor operator+(const Tensor& a, double b) { return with_number(add, a, b); }
+inline Tensor operator-(const Tensor& a, double b) { return with_number(subtract, a, b); }
+inline Tensor operator*(const Tensor& a, double b) { return with_number(multiply, a, b); }
+inline Tensor operator/(const Tensor& a, double b) { return with_number(divide, a, b); }
+inline Tensor operator+(double a, const Tensor& b) { return with_number(add, a, b); }
+inline Tensor operator-(double a, const Tensor& b) { return with_number(subtract, a, b); }
+inline Tensor operator*(double a, const Tensor& b) { return with_number(multiply, a, b); }
+inline Tensor operator/(double a, const Tensor& b) { return with_number(divide, a, b); }
 
 }  // namespace orbitgrad

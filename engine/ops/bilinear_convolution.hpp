@@ -3,6 +3,7 @@
 // A Convolution is a value that knows its shapes and calls its kernels:
 //   static constexpr std::string_view name, input_gradient_name, filter_gradient_name, bias_gradient_name;
 //   Shape x_shape, w_shape, y_shape;                              // y_shape[1] counts the biases
+//   Rounding rounding;                                            // of both factors of every product
 //   template <class T> void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const;
 //   template <class T> void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const;
 //   template <class T> void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const;
@@ -14,7 +15,7 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
-#include "engine/ops/cast.hpp"
+#include "engine/ops/product.hpp"
 #include "engine/ops/shape_ops.hpp"
 
 namespace orbitgrad::bilinear {
@@ -102,7 +103,8 @@ template <class Convolution>
 Tensor forward(Shared<Convolution> convolution, const Tensor& x, const Tensor& w, const Tensor& bias) {
   Tensor y = computed(Convolution::name, convolution->y_shape, x, [&]<class T>(TypeTag<T>, T* result) {
     const Tensor dense_bias = bias.defined() ? contiguous(bias) : Tensor();
-    convolution->template forward<T>(x.device(), contiguous(x).data<T>(), contiguous(w).data<T>(),
+    convolution->template forward<T>(x.device(), convolution->rounding.factor(x).template data<T>(),
+                                     convolution->rounding.factor(w).template data<T>(),
                                      bias.defined() ? dense_bias.data<T>() : nullptr, result);
   });
   return record<ForwardNode<Convolution>>(std::move(y), {&x, &w, &bias}, std::move(convolution), x, w);
@@ -111,7 +113,8 @@ Tensor forward(Shared<Convolution> convolution, const Tensor& x, const Tensor& w
 template <class Convolution>
 Tensor input_gradient(Shared<Convolution> convolution, const Tensor& dy, const Tensor& w) {
   Tensor dx = computed(Convolution::input_gradient_name, convolution->x_shape, w, [&]<class T>(TypeTag<T>, T* result) {
-    convolution->template input_gradient<T>(w.device(), contiguous(dy).data<T>(), contiguous(w).data<T>(), result);
+    convolution->template input_gradient<T>(w.device(), convolution->rounding.factor(dy).template data<T>(),
+                                            convolution->rounding.factor(w).template data<T>(), result);
   });
   return record<InputGradientNode<Convolution>>(std::move(dx), {&dy, &w}, std::move(convolution), dy, w);
 }
@@ -119,7 +122,8 @@ Tensor input_gradient(Shared<Convolution> convolution, const Tensor& dy, const T
 template <class Convolution>
 Tensor filter_gradient(Shared<Convolution> convolution, const Tensor& x, const Tensor& dy) {
   Tensor dw = computed(Convolution::filter_gradient_name, convolution->w_shape, x, [&]<class T>(TypeTag<T>, T* result) {
-    convolution->template filter_gradient<T>(x.device(), contiguous(x).data<T>(), contiguous(dy).data<T>(), result);
+    convolution->template filter_gradient<T>(x.device(), convolution->rounding.factor(x).template data<T>(),
+                                             convolution->rounding.factor(dy).template data<T>(), result);
   });
   return record<FilterGradientNode<Convolution>>(std::move(dw), {&x, &dy}, std::move(convolution), x, dy);
 }

@@ -10,6 +10,11 @@ namespace {
 
 template <class Formula>
 Tensor compare(std::string_view op, const Tensor& a, const Tensor& b) {
+  if (is_half_pair(a.dtype(), b.dtype())) {
+    const NoGrad no_grad;
+    const auto [p, q] = widened(a, b);
+    return compare<Formula>(op, p, q);
+  }
   require_same_kind(op, a, b);
   return visit_dtype(
       a.dtype(), [&](auto tag) { return elementwise::binary<Formula, typename decltype(tag)::type, bool>(op, a, b); });
@@ -57,6 +62,10 @@ Tensor logical_or(const Tensor& a, const Tensor& b) {
 }
 
 Tensor is_finite(const Tensor& x) {
+  if (is_half(x.dtype())) {
+    const NoGrad no_grad;
+    return is_finite(widened(x));
+  }
   return visit_floating("is_finite", x.dtype(), [&](auto tag) {
     return elementwise::unary<kernels::IsFinite, typename decltype(tag)::type, bool>("is_finite", x);
   });
@@ -64,6 +73,8 @@ Tensor is_finite(const Tensor& x) {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   require_bool("where", condition);
+  if (is_half_pair(a.dtype(), b.dtype()))
+    return in_float32(a, b, [&](const Tensor& p, const Tensor& q) { return where(condition, p, q); });
   require_same_kind("where", a, b);
   require_same_device("where", condition, a);
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));

@@ -15,6 +15,7 @@ struct PlainConvolution {
                                     bias_gradient_name = "conv2d_bias_gradient";
   kernels::Conv2dProblem problem;
   Shape x_shape, w_shape, y_shape;
+  Rounding rounding;
 
   template <class T>
   void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
@@ -49,9 +50,21 @@ kernels::Conv2dProblem problem_of(const Shape& x, const Shape& w, std::int64_t p
   return problem;
 }
 
+/// In the precision of tensors like x.
+std::shared_ptr<const PlainConvolution> convolution_of(const kernels::Conv2dProblem& problem, const Shape& x_shape,
+                                                       const Shape& w_shape, const Shape& y_shape, const Tensor& like) {
+  return std::make_shared<const PlainConvolution>(
+      PlainConvolution{problem, x_shape, w_shape, y_shape, Rounding{precision_of(like.dtype())}});
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options) {
+  if (is_half_product(x, w, bias)) {
+    return product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+      return conv2d(wide_x, wide_w, wide_bias, options);
+    });
+  }
   constexpr std::string_view op = PlainConvolution::name;
   convolution_checks::require_kinds(op, x, w, bias);
   if (x.rank() != 4) fail(op, "x must be [N, C, H, W], got {}. Reshape it.", x.shape().to_string());
@@ -65,13 +78,17 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   const Tensor padded = convolution_checks::pad_ahead(x, padding, options.padding_mode);
   const kernels::Conv2dProblem problem = problem_of(padded.shape(), w.shape(), padding, options);
   const Shape y_shape{problem.batch, problem.out_channels, problem.out_height(), problem.out_width()};
-  return bilinear::forward<PlainConvolution>(
-      std::make_shared<const PlainConvolution>(PlainConvolution{problem, padded.shape(), w.shape(), y_shape}), padded,
-      w, bias);
+  return bilinear::forward<PlainConvolution>(convolution_of(problem, padded.shape(), w.shape(), y_shape, x), padded, w,
+                                             bias);
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options,
                         std::int64_t output_padding) {
+  if (is_half_product(x, w, bias)) {
+    return product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+      return conv_transpose2d(wide_x, wide_w, wide_bias, options, output_padding);
+    });
+  }
   constexpr std::string_view op = "conv_transpose2d";
   convolution_checks::require_kinds(op, x, w, bias);
   if (x.rank() != 4) fail(op, "x must be [N, K, H, W], got {}. Reshape it.", x.shape().to_string());
@@ -99,8 +116,8 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
           "the bias must be [{}], one value per output channel, got {}. Reshape it.", channels,
           bias.defined() ? bias.shape().to_string() : "none");
   const kernels::Conv2dProblem problem = problem_of(shape, w.shape(), options.padding, options);
-  const Tensor y = bilinear::input_gradient<PlainConvolution>(
-      std::make_shared<const PlainConvolution>(PlainConvolution{problem, shape, w.shape(), x.shape()}), x, w);
+  const Tensor y =
+      bilinear::input_gradient<PlainConvolution>(convolution_of(problem, shape, w.shape(), x.shape(), x), x, w);
   return bias.defined() ? y + reshape(bias, {channels, 1, 1}) : y;
 }
 

@@ -26,14 +26,14 @@ void require_representable(double value) {
 }  // namespace
 
 Tensor full(const Shape& shape, double value, DType dtype, DeviceKind device) {
-  visit_dtype(dtype, [&](auto tag) { require_representable<typename decltype(tag)::type>(value); });
+  visit_storage(dtype, [&](auto tag) { require_representable<typename decltype(tag)::type>(value); });
   if (device != DeviceKind::cpu) {
     if (checked_numel("full", shape) == 0) return Tensor::empty(shape, dtype, device);
     const Tensor one = to_device(full({}, value, dtype, DeviceKind::cpu), device);
     return shape.numel() == 1 ? reshape(one, shape) : contiguous(broadcast_to(one, shape));
   }
   Tensor result = Tensor::empty(shape, dtype, device);
-  visit_dtype(dtype, [&](auto tag) {
+  visit_storage(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_same_v<T, bool>)
       std::fill_n(fresh_host_data<T>(result), result.numel(), value != 0);
@@ -56,6 +56,7 @@ Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype(), x.device
 Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype(), x.device()); }
 
 Tensor arange(std::int64_t count, DType dtype, DeviceKind device) {
+  if (is_half(dtype)) return cast(arange(count, DType::float64, device), dtype);
   Tensor result = Tensor::empty({count}, dtype, DeviceKind::cpu);
   visit_number("arange", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -66,6 +67,7 @@ Tensor arange(std::int64_t count, DType dtype, DeviceKind device) {
 }
 
 Tensor identity(std::int64_t size, DType dtype, DeviceKind device) {
+  if (is_half(dtype)) return cast(identity(size, DType::float32, device), dtype);
   Tensor result = zeros({size, size}, dtype, DeviceKind::cpu);
   visit_number("identity", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -88,5 +90,7 @@ template Tensor from_span(std::span<const double>, const Shape&, DeviceKind);
 template Tensor from_span(std::span<const std::int64_t>, const Shape&, DeviceKind);
 template Tensor from_span(std::span<const std::int32_t>, const Shape&, DeviceKind);
 template Tensor from_span(std::span<const bool>, const Shape&, DeviceKind);
+template Tensor from_span(std::span<const kernels::Bfloat16>, const Shape&, DeviceKind);
+template Tensor from_span(std::span<const kernels::Float16>, const Shape&, DeviceKind);
 
 }  // namespace orbitgrad

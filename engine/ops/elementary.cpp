@@ -5,12 +5,13 @@
 #include "engine/autograd/node.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementwise.hpp"
+#include "engine/ops/relu_gradient.hpp"
 
 namespace orbitgrad {
 
 namespace {
 
-using elementwise::unary_floating;
+using elementwise::record_unary_floating;
 
 // Functions whose derivative is a formula of the output y save only that; the others save their input x.
 
@@ -87,9 +88,6 @@ Tensor softplus_value(const Tensor& x) {
   return relu(x) + log1p(exp(-absolute(x)));
 }
 
-// relu_gradient(dy, y) = dy where y > 0: linear in dy, and its own adjoint.
-Tensor relu_gradient(const Tensor& dy, const Tensor& y);
-
 struct ReluGradientNode final : Node {
   std::string_view name() const override { return "relu_gradient"; }
   Saves saves() const override { return Saves::input(1); }
@@ -102,26 +100,32 @@ struct ReluNode final : Node {
   std::vector<Tensor> backward(const Tensor& dy) override { return {relu_gradient(dy, output().detach())}; }
 };
 
+}  // namespace
+
 Tensor relu_gradient(const Tensor& dy, const Tensor& y) {
   return record<ReluGradientNode>(elementwise::binary_floating<kernels::ReluGradient>("relu_gradient", dy, y),
                                   {&dy, &y});
 }
 
-}  // namespace
-
-Tensor exp(const Tensor& x) { return record<ExpNode>(unary_floating<kernels::Exp>("exp", x), {&x}); }
-Tensor log(const Tensor& x) { return record<LogNode>(unary_floating<kernels::Log>("log", x), {&x}); }
-Tensor log1p(const Tensor& x) { return record<Log1pNode>(unary_floating<kernels::Log1p>("log1p", x), {&x}); }
-Tensor sqrt(const Tensor& x) { return record<SqrtNode>(unary_floating<kernels::Sqrt>("sqrt", x), {&x}); }
-Tensor rsqrt(const Tensor& x) { return record<RsqrtNode>(unary_floating<kernels::Rsqrt>("rsqrt", x), {&x}); }
+Tensor exp(const Tensor& x) { return record_unary_floating<ExpNode, kernels::Exp>("exp", x); }
+Tensor log(const Tensor& x) { return record_unary_floating<LogNode, kernels::Log>("log", x); }
+Tensor log1p(const Tensor& x) { return record_unary_floating<Log1pNode, kernels::Log1p>("log1p", x); }
+Tensor sqrt(const Tensor& x) { return record_unary_floating<SqrtNode, kernels::Sqrt>("sqrt", x); }
+Tensor rsqrt(const Tensor& x) { return record_unary_floating<RsqrtNode, kernels::Rsqrt>("rsqrt", x); }
 Tensor square(const Tensor& x) { return power(x, 2); }
-Tensor sin(const Tensor& x) { return record<SinNode>(unary_floating<kernels::Sin>("sin", x), {&x}); }
-Tensor cos(const Tensor& x) { return record<CosNode>(unary_floating<kernels::Cos>("cos", x), {&x}); }
-Tensor tanh(const Tensor& x) { return record<TanhNode>(unary_floating<kernels::Tanh>("tanh", x), {&x}); }
-Tensor sigmoid(const Tensor& x) { return record<SigmoidNode>(unary_floating<kernels::Sigmoid>("sigmoid", x), {&x}); }
-Tensor erf(const Tensor& x) { return record<ErfNode>(unary_floating<kernels::Erf>("erf", x), {&x}); }
-Tensor relu(const Tensor& x) { return record<ReluNode>(unary_floating<kernels::Relu>("relu", x), {&x}); }
-Tensor floor(const Tensor& x) { return unary_floating<kernels::Floor>("floor", x); }
-Tensor softplus(const Tensor& x) { return record<SoftplusNode>(softplus_value(x), {&x}); }
+Tensor sin(const Tensor& x) { return record_unary_floating<SinNode, kernels::Sin>("sin", x); }
+Tensor cos(const Tensor& x) { return record_unary_floating<CosNode, kernels::Cos>("cos", x); }
+Tensor tanh(const Tensor& x) { return record_unary_floating<TanhNode, kernels::Tanh>("tanh", x); }
+Tensor sigmoid(const Tensor& x) { return record_unary_floating<SigmoidNode, kernels::Sigmoid>("sigmoid", x); }
+Tensor erf(const Tensor& x) { return record_unary_floating<ErfNode, kernels::Erf>("erf", x); }
+Tensor relu(const Tensor& x) { return record_unary_floating<ReluNode, kernels::Relu>("relu", x); }
+Tensor floor(const Tensor& x) {
+  if (is_half(x.dtype())) return in_float32(x, floor);
+  return elementwise::unary_floating<kernels::Floor>("floor", x);
+}
+Tensor softplus(const Tensor& x) {
+  if (is_half(x.dtype())) return in_float32(x, softplus);
+  return record<SoftplusNode>(softplus_value(x), {&x});
+}
 
 }  // namespace orbitgrad

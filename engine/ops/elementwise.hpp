@@ -1,8 +1,11 @@
-// How the elementwise ops call their kernels: check, broadcast, allocate, run. Included by op sources only.
+// How the elementwise ops call their kernels: check, broadcast, allocate, run; and record_..., which also widen half
+// tensors and put the node N behind the result. Included by op sources only.
 #pragma once
 
+#include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/ops/widening.hpp"
 #include "kernels/elementwise/elementwise.hpp"
 
 namespace orbitgrad::elementwise {
@@ -59,6 +62,38 @@ template <class Formula>
 Tensor binary_number(std::string_view op, const Tensor& a, const Tensor& b) {
   require_same_kind(op, a, b);
   return visit_number(op, a.dtype(), [&](auto tag) { return binary<Formula, typename decltype(tag)::type>(op, a, b); });
+}
+
+template <class N, class Formula>
+Tensor record_unary_floating(std::string_view op, const Tensor& x) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return record_unary_floating<N, Formula>(op, wide); });
+  return record<N>(unary_floating<Formula>(op, x), {&x});
+}
+
+template <class N, class Formula>
+Tensor record_unary_number(std::string_view op, const Tensor& x) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return record_unary_number<N, Formula>(op, wide); });
+  return record<N>(unary_number<Formula>(op, x), {&x});
+}
+
+template <class N, class Formula>
+Tensor record_binary_floating(std::string_view op, const Tensor& a, const Tensor& b) {
+  if (is_half_pair(a.dtype(), b.dtype())) {
+    return in_float32(a, b,
+                      [&](const Tensor& p, const Tensor& q) { return record_binary_floating<N, Formula>(op, p, q); });
+  }
+  return record<N>(binary_floating<Formula>(op, a, b), {&a, &b});
+}
+
+template <class N, class Formula>
+Tensor record_binary_number(std::string_view op, const Tensor& a, const Tensor& b) {
+  if (is_half_pair(a.dtype(), b.dtype())) {
+    return in_float32(a, b,
+                      [&](const Tensor& p, const Tensor& q) { return record_binary_number<N, Formula>(op, p, q); });
+  }
+  return record<N>(binary_number<Formula>(op, a, b), {&a, &b});
 }
 
 }  // namespace orbitgrad::elementwise

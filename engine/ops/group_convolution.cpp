@@ -24,6 +24,7 @@ struct GroupConvolution {
   std::shared_ptr<const LatticeTables> tables;  // the problem points into them
   kernels::GroupConv2dProblem problem;
   Shape x_shape, w_shape, y_shape;
+  Rounding rounding;
 
   template <class T>
   void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
@@ -110,6 +111,11 @@ void require_shapes(const Tensor& x, const Tensor& w, const groups::LatticeGroup
 template <bool is_lifting>
 Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
                 const GroupConv2dOptions& options) {
+  if (is_half_product(x, w, bias)) {
+    return product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+      return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, options);
+    });
+  }
   using Convolution = GroupConvolution<is_lifting>;
   constexpr std::string_view op = Convolution::name;
   const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};
@@ -135,6 +141,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   problem.implementation = visit_floating(op, x.dtype(), [&](auto tag) {
     return known_implementation<typename decltype(tag)::type>(op, options.implementation, x.device(), problem);
   });
+  convolution->rounding = Rounding{precision_of(x.dtype())};
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
   convolution->y_shape = {problem.batch, problem.out_fields, problem.order, problem.out_height(), problem.out_width()};

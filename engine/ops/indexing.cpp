@@ -2,12 +2,12 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
-#include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/row_groups.hpp"
 #include "engine/ops/segments.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
+#include "engine/ops/widening.hpp"
 #include "kernels/gather_axis/gather_axis.hpp"
 
 namespace orbitgrad {
@@ -47,6 +47,7 @@ void require_same_but_axis(std::string_view op, const Tensor& x, const Tensor& i
 }  // namespace
 
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return gather(wide, axis, index); });
   const int along = normalize_axis("gather", axis, x.rank());
   require_same_but_axis("gather", x, index, along);
   require_same_device("gather", x, index);
@@ -63,6 +64,8 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
 }
 
 Tensor scatter_add(const Tensor& source, int axis, const Tensor& index, std::int64_t length) {
+  if (is_half(source.dtype()))
+    return in_float32(source, [&](const Tensor& wide) { return scatter_add(wide, axis, index, length); });
   const int along = normalize_axis("scatter_add", axis, source.rank());
   require(source.shape() == index.shape(), "scatter_add", "the source is {}, the positions {}. They must agree.",
           source.shape(), index.shape());

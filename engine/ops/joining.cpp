@@ -45,7 +45,7 @@ Tensor concat_few(std::span<const Tensor> parts, int axis) {
   for (const Tensor& part : parts) {
     Tensor target =
         Tensor::window(result, part.shape(), result.strides(), start * (shape.numel() ? result.strides()[axis] : 0));
-    visit_dtype(first.dtype(), [&]<class T>(TypeTag<T>) {
+    visit_storage(first.dtype(), [&]<class T>(TypeTag<T>) {
       launch<kernels::Copy<T, T>>("concat", first.device(), kernels::cpu::copy<T, T>, part.view<T>(),
                                   fresh_view<T>(target));
     });

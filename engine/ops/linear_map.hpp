@@ -13,7 +13,7 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
-#include "engine/ops/cast.hpp"
+#include "engine/ops/widening.hpp"
 
 namespace orbitgrad::linear {
 
@@ -31,6 +31,7 @@ struct LinearNode final : Node {
 
 template <class Map, bool is_adjoint>
 Tensor run(std::shared_ptr<const Map> map, const Tensor& x) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return run<Map, is_adjoint>(map, wide); });
   constexpr std::string_view op = is_adjoint ? Map::adjoint_name : Map::name;
   Tensor result = Tensor::empty(is_adjoint ? map->in_shape : map->out_shape, x.dtype(), x.device());
   visit_floating(op, x.dtype(), [&]<class T>(TypeTag<T>) {

@@ -1,105 +1,34 @@
 #include "engine/ops/matmul.hpp"
 
-#include <optional>
-
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
-#include "engine/ops/cast.hpp"
+#include "engine/ops/product.hpp"
 #include "engine/ops/shape_ops.hpp"
-#include "kernels/gemm/gemm.hpp"
 
 namespace orbitgrad {
 
 namespace {
 
 struct MatmulNode final : Node {
+  explicit MatmulNode(Precision precision) : precision_(precision) {}
   std::string_view name() const override { return "matmul"; }
   Saves saves() const override { return Saves::all_inputs(); }
   std::vector<Tensor> backward(const Tensor& dy) override {
-    return {needs(0) ? sum_to(matmul(dy, transpose(input(1))), input_shape(0)) : Tensor(),
-            needs(1) ? sum_to(matmul(transpose(input(0)), dy), input_shape(1)) : Tensor()};
+    return {needs(0) ? sum_to(matmul_at(dy, transpose(input(1)), precision_), input_shape(0)) : Tensor(),
+            needs(1) ? sum_to(matmul_at(transpose(input(0)), dy, precision_), input_shape(1)) : Tensor()};
   }
+  Precision precision_;
 };
-
-/// A matrix operand as GEMM reads it: rows apart by `leading`, transposed or not, equal steps from batch to batch.
-struct Operand {
-  Tensor tensor;
-  bool transposed;
-  std::int64_t leading;
-  std::int64_t batch_stride;
-};
-
-// The step between matrices if the leading axes lie at equal steps (or there is only one matrix).
-std::optional<std::int64_t> uniform_batch_stride(const Tensor& x) {
-  std::int64_t step = 0, expected = 0;
-  bool found = false;
-  for (int axis = x.rank() - 3; axis >= 0; --axis) {
-    if (x.shape()[axis] == 1) continue;
-    if (!found) {
-      step = x.strides()[axis];
-      found = true;
-    } else if (x.strides()[axis] != expected) {
-      return std::nullopt;
-    }
-    expected = x.strides()[axis] * x.shape()[axis];
-  }
-  return step;
-}
-
-Operand operand(const Tensor& x) {
-  const std::int64_t rows = x.shape()[x.rank() - 2], columns = x.shape()[x.rank() - 1];
-  const std::int64_t row_step = x.strides()[x.rank() - 2], column_step = x.strides()[x.rank() - 1];
-  if (const auto batch_stride = uniform_batch_stride(x)) {
-    const bool by_rows = (column_step == 1 || columns == 1) && (row_step >= columns || rows == 1);
-    const bool by_columns = (row_step == 1 || rows == 1) && (column_step >= rows || columns == 1);
-    if (by_rows) return {x, false, rows == 1 ? std::max<std::int64_t>(columns, 1) : row_step, *batch_stride};
-    if (by_columns) return {x, true, columns == 1 ? std::max<std::int64_t>(rows, 1) : column_step, *batch_stride};
-  }
-  // contiguous() is not enough: a broadcast batch has to become real.
-  Tensor dense = contiguous(x);
-  return {dense, false, std::max<std::int64_t>(columns, 1), rows * columns};
-}
-
-Tensor product(const Tensor& a, const Tensor& b) {
-  const std::int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
-  const auto leading = [](const Tensor& x) {
-    return Shape(std::span<const std::int64_t>(x.shape().begin(), static_cast<std::size_t>(x.rank() - 2)));
-  };
-  const Shape batch = broadcast_shapes("matmul", leading(a), leading(b));
-  const auto with_matrix = [&](std::int64_t rows, std::int64_t columns) {
-    Shape shape = batch;
-    shape.push_back(rows);
-    shape.push_back(columns);
-    return shape;
-  };
-  Tensor result = Tensor::empty(with_matrix(m, n), a.dtype(), a.device());
-  if (result.numel() > 0) {
-    const NoGrad no_grad;
-    const Operand left = operand(broadcast_to(a, with_matrix(m, k))),
-                  right = operand(broadcast_to(b, with_matrix(k, n)));
-    kernels::GemmProblem problem;
-    problem.m = m, problem.n = n, problem.k = k;
-    problem.lda = left.leading, problem.ldb = right.leading, problem.ldc = n;
-    problem.transpose_a = left.transposed, problem.transpose_b = right.transposed;
-    problem.batch = batch.numel();
-    problem.batch_stride_a = left.batch_stride, problem.batch_stride_b = right.batch_stride;
-    problem.batch_stride_c = m * n;
-    if (problem.batch_stride_b == 0 && !left.transposed && problem.batch_stride_a == m * left.leading) {
-      // One shared right matrix: the batch is only more rows.
-      problem.m *= problem.batch;
-      problem.batch = 1;
-    }
-    visit_floating("matmul", a.dtype(), [&]<class T>(TypeTag<T>) {
-      launch<kernels::Gemm<T>>("matmul", a.device(), kernels::cpu::gemm<T>, problem, left.tensor.data<T>(),
-                               right.tensor.data<T>(), fresh_data<T>(result));
-    });
-  }
-  return record<MatmulNode>(std::move(result), {&a, &b});
-}
 
 }  // namespace
 
+Tensor matmul_at(const Tensor& a, const Tensor& b, Precision precision) {
+  return record<MatmulNode>(product("matmul", a, b, precision), {&a, &b}, precision);
+}
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (is_half_product(a, b))
+    return product_of_halves(a, b, {}, [](const Tensor& p, const Tensor& q, const Tensor&) { return matmul(p, q); });
   require_same_kind("matmul", a, b);
   require(is_floating(a.dtype()), "matmul", "takes float32 or float64, got {}. Convert with to().", name(a.dtype()));
   require(a.rank() >= 1 && b.rank() >= 1, "matmul", "takes vectors or matrices, got {} and {}. Use * for scalars.",
@@ -109,7 +38,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
           a.shape(), b.shape(), inner_a, inner_b);
   const Tensor left = a.rank() == 1 ? unsqueeze(a, 0) : a;
   const Tensor right = b.rank() == 1 ? unsqueeze(b, 1) : b;
-  Tensor result = product(left, right);
+  Tensor result = matmul_at(left, right, precision_of(a.dtype()));
   if (b.rank() == 1) result = squeeze(result, -1);
   if (a.rank() == 1) result = squeeze(result, b.rank() == 1 ? -1 : -2);
   return result;

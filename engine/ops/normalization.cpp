@@ -5,10 +5,10 @@
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/arithmetic.hpp"
-#include "engine/ops/cast.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/ops/widening.hpp"
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/softmax/softmax.hpp"
 
@@ -55,6 +55,7 @@ struct SoftmaxNode final : Node {
 
 template <bool is_log>
 Tensor softmax_along_last(const Tensor& x) {
+  if (is_half(x.dtype())) return in_float32(x, softmax_along_last<is_log>);
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   visit_floating(softmax_name<is_log>, x.dtype(), [&]<class T>(TypeTag<T>) {
     using Kernel = std::conditional_t<is_log, kernels::LogSoftmaxForward<T>, kernels::SoftmaxForward<T>>;
@@ -176,6 +177,12 @@ Tensor softmax(const Tensor& x, int axis) { return softmax_along<false>(x, axis)
 Tensor log_softmax(const Tensor& x, int axis) { return softmax_along<true>(x, axis); }
 
 BatchNormResult batch_norm_training(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon) {
+  if (x.defined() && is_half(x.dtype())) {
+    // The statistics stay in float32, as gamma and beta may.
+    BatchNormResult result = batch_norm_training(widened(x), widened(gamma), widened(beta), epsilon);
+    result.y = cast(result.y, x.dtype());
+    return result;
+  }
   constexpr std::string_view op = "batch_norm_training";
   const kernels::BatchNormProblem problem = batch_norm_problem(op, x, epsilon);
   require_field_values(op, x, {&gamma, &beta});
@@ -198,6 +205,11 @@ BatchNormResult batch_norm_training(const Tensor& x, const Tensor& gamma, const 
 
 Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                             const Tensor& variance, double epsilon) {
+  if (x.defined() && is_half(x.dtype())) {
+    return cast(
+        batch_norm_inference(widened(x), widened(gamma), widened(beta), widened(mean), widened(variance), epsilon),
+        x.dtype());
+  }
   constexpr std::string_view op = "batch_norm_inference";
   kernels::BatchNormProblem problem = batch_norm_problem(op, x, epsilon);
   problem.batch_statistics = false;

@@ -58,6 +58,8 @@ struct GroupMean {
 template <class Maximum>
 Tensor maximum_over(std::string_view op, const Tensor& x, const Shape& shape, const kernels::GatherAxisProblem& problem,
                     Maximum&& maximum) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return maximum_over(op, wide, shape, problem, maximum); });
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   Tensor index =
       GradMode::is_recording() && x.requires_grad() ? Tensor::empty(shape, DType::int64, x.device()) : Tensor();

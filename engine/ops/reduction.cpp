@@ -9,6 +9,7 @@
 #include "engine/ops/comparison.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/ops/widening.hpp"
 #include "kernels/reduce/reduce.hpp"
 
 namespace orbitgrad {
@@ -90,6 +91,8 @@ Tensor reduce(std::string_view op, Reduction reduction, const Tensor& x, const P
 }
 
 Tensor extreme(std::string_view op, Reduction reduction, const Tensor& x, const Axes& axes, bool keep_dims) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return extreme(op, reduction, wide, axes, keep_dims); });
   require(x.dtype() != DType::boolean, op, "takes numbers, got a bool tensor. Use any or all.");
   const Plan plan(op, x, axes, keep_dims);
   require(plan.count > 0 || plan.squeezed.numel() == 0, op,
@@ -99,6 +102,10 @@ Tensor extreme(std::string_view op, Reduction reduction, const Tensor& x, const 
 }
 
 Tensor arg_extreme(std::string_view op, Reduction reduction, const Tensor& x, int axis, bool keep_dims) {
+  if (is_half(x.dtype())) {
+    const NoGrad no_grad;
+    return arg_extreme(op, reduction, widened(x), axis, keep_dims);
+  }
   const Plan plan(op, x, {axis}, keep_dims);
   require(plan.count > 0 || plan.squeezed.numel() == 0, op, "axis {} of shape {} is empty. Leave empty tensors out.",
           axis, x.shape());
@@ -113,11 +120,13 @@ Tensor arg_extreme(std::string_view op, Reduction reduction, const Tensor& x, in
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return sum(wide, axes, keep_dims); });
   const Plan plan("sum", x, axes, keep_dims);
   return record<SumNode>(reduce("sum", Reduction::sum, x, plan), {&x}, plan.kept_dims);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keep_dims) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return mean(wide, axes, keep_dims); });
   require(is_floating(x.dtype()), "mean", "takes float32 or float64, got {}. Convert it first with to().",
           name(x.dtype()));
   const Plan plan("mean", x, axes, keep_dims);
@@ -125,6 +134,8 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep_dims) {
 }
 
 Tensor variance(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return variance(wide, axes, keep_dims, correction); });
   const Plan plan("variance", x, axes, keep_dims);
   require(correction >= 0 && correction <= std::max<std::int64_t>(plan.count, 1), "variance",
           "the correction must be between 0 and the {} elements of shape {} that it is taken over, got {}. Use 0 or 1.",

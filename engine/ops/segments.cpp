@@ -72,6 +72,8 @@ struct Segments {
 
 Tensor segment_extreme(std::string_view op, bool minimum, const Tensor& x, const Tensor& index, std::int64_t count,
                        int axis) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return segment_extreme(op, minimum, wide, index, count, axis); });
   const Segments segments(op, x, index, count, axis);
   const Around& around = segments.around;
   Tensor winner = Tensor::empty(segments.shape, DType::int64, x.device());
@@ -128,6 +130,8 @@ Tensor segment_sum(const Tensor& x, const Tensor& index, std::int64_t count, int
 }
 
 Tensor segment_mean(const Tensor& x, const Tensor& index, std::int64_t count, int axis) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return segment_mean(wide, index, count, axis); });
   const Tensor total = segment_sum(x, index, count, axis);
   const int along = normalize_axis("segment_mean", axis, x.rank());
   Shape column = total.shape();

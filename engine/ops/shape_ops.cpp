@@ -254,7 +254,7 @@ Tensor embed(const Tensor& x, const Shape& shape, const Shape& start, const Shap
     strides[axis] *= step[axis];
   }
   Tensor target = Tensor::window(result, x.shape(), strides, offset);
-  visit_dtype(x.dtype(), [&]<class T>(TypeTag<T>) {
+  visit_storage(x.dtype(), [&]<class T>(TypeTag<T>) {
     launch<kernels::Copy<T, T>>("embed", x.device(), kernels::cpu::copy<T, T>, x.view<T>(), fresh_view<T>(target));
   });
   return record<EmbedNode>(std::move(result), {&x}, start, step);

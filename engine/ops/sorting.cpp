@@ -4,6 +4,7 @@
 #include "engine/ops/pick_positions.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
+#include "engine/ops/widening.hpp"
 #include "kernels/sort/sort.hpp"
 
 namespace orbitgrad {
@@ -25,10 +26,10 @@ Tensor row_order(std::string_view op, const Tensor& x, std::int64_t kept, bool d
   return order;
 }
 
-/// What a sort compares: x without graph with the axis last and dense; bool as numbers.
+/// What a sort compares: x without graph with the axis last and dense; bool as numbers, half types as float32.
 Tensor keys(const Tensor& x, int along) {
   const Tensor moved = transpose(x.detach(), along, -1);
-  return contiguous(x.dtype() == DType::boolean ? cast(moved, DType::int32) : moved);
+  return contiguous(x.dtype() == DType::boolean ? cast(moved, DType::int32) : widened(moved));
 }
 
 /// y[..., k] = x[..., order[..., k]], differentiable if x is floating. The order is known to be valid.
@@ -76,6 +77,11 @@ Sorted topk(const Tensor& x, std::int64_t k, int axis, bool largest) {
 
 Unique unique(const Tensor& x) {
   require(x.defined(), "unique", "x is undefined. Give a tensor.");
+  if (is_half(x.dtype())) {
+    Unique result = unique(widened(x.detach()));
+    result.values = cast(result.values, x.dtype());
+    return result;
+  }
   const Tensor flat = reshape(x.detach(), {x.numel()});
   const Tensor order = row_order("unique", keys(flat, 0), x.numel(), false), sorted = pick(flat, order);
   const Tensor host_order = on_host(order), host_sorted = on_host(sorted);
@@ -100,6 +106,10 @@ Unique unique(const Tensor& x) {
 Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool after_equals) {
   constexpr std::string_view op = "searchsorted";
   require(sorted.defined() && values.defined(), op, "both arguments must be tensors, got an undefined one. Give both.");
+  if (is_half_pair(sorted.dtype(), values.dtype())) {
+    const auto [rows, wanted] = widened(sorted.detach(), values.detach());
+    return searchsorted(rows, wanted, after_equals);
+  }
   require_same_kind(op, sorted, values);
   require(sorted.rank() >= 1, op, "takes sorted rows [..., n], got a scalar. Reshape it to [1].");
   kernels::SearchSortedProblem problem{

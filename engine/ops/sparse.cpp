@@ -3,12 +3,12 @@
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/arithmetic.hpp"
-#include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/row_groups.hpp"
 #include "engine/ops/segments.hpp"
 #include "engine/ops/transfer.hpp"
+#include "engine/ops/widening.hpp"
 #include "kernels/sparse_rows/sparse_rows.hpp"
 
 namespace orbitgrad {
@@ -89,6 +89,12 @@ Tensor sparse_matmul(const SparsePattern& pattern, const Tensor& values, const T
           "x must be [..., {}, features] for a matrix of {} columns, got {}. Reshape it.", pattern.columns(),
           pattern.columns(), x.defined() ? x.shape().to_string() : "an undefined tensor");
   require_same_device(op, pattern.row(), x);
+  if (values.defined() ? is_half_pair(values.dtype(), x.dtype()) : is_half(x.dtype())) {
+    const auto multiply_wide = [&](const Tensor& a, const Tensor& b) {
+      return sparse_matmul(pattern, values.defined() ? a : Tensor(), b);
+    };
+    return in_float32(values.defined() ? values : x, x, multiply_wide);
+  }
   if (values.defined()) {
     require_same_kind(op, values, x);
     require(values.shape() == Shape{pattern.entries()}, op,

@@ -51,6 +51,7 @@ struct CumulativeSumMap {
 }  // namespace
 
 Tensor prod(const Tensor& x, const Axes& axes, bool keep_dims) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return prod(wide, axes, keep_dims); });
   require(x.dtype() != DType::boolean, "prod", "takes numbers, got a bool tensor. Use all, or x.to(DType::int64).");
   const std::uint32_t mask = axis_mask("prod", axes, x.rank());
   Axes order;
@@ -81,11 +82,14 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keep_dims) {
 }
 
 Tensor standard_deviation(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
+  if (is_half(x.dtype()))
+    return in_float32(x, [&](const Tensor& wide) { return standard_deviation(wide, axes, keep_dims, correction); });
   require_floating("standard_deviation", x);
   return sqrt(variance(x, axes, keep_dims, correction));
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return logsumexp(wide, axes, keep_dims); });
   require_floating("logsumexp", x);
   const std::uint32_t mask = axis_mask("logsumexp", axes, x.rank());
   if (x.numel() == 0) return log(sum(x, axes, keep_dims));
@@ -96,6 +100,7 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
 }
 
 Tensor norm(const Tensor& x, double p, const Axes& axes, bool keep_dims) {
+  if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return norm(wide, p, axes, keep_dims); });
   require_floating("norm", x);
   require(p >= 0, "norm", "p must be at least 0, got {}. Use 2 for the Euclidean norm.", p);
   axis_mask("norm", axes, x.rank());

@@ -189,6 +189,7 @@ Tensor reynolds_projection(const Tensor& w, const groups::Action& out, const gro
 }
 
 Tensor equivariance_penalty(const Tensor& w, const groups::Action& out, const groups::Action& in) {
+  if (is_half(w.dtype())) return in_float32(w, [&](const Tensor& wide) { return equivariance_penalty(wide, out, in); });
   constexpr std::string_view op = "equivariance_penalty";
   require_weights(op, w, out, in);
   Tensor value = Tensor::empty({}, DType::float64, w.device());

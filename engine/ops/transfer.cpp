@@ -19,7 +19,7 @@ struct ToDeviceNode final : Node {
 
 /// The bytes of a dense tensor into another of the same shape; one of the two is in host memory.
 void copy_bytes(const Tensor& from, Tensor& to) {
-  visit_dtype(from.dtype(), [&](auto tag) {
+  visit_storage(from.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const std::int64_t bytes = from.numel() * item_size(from.dtype());
     const bool is_from_host = from.device() == DeviceKind::cpu;

@@ -100,7 +100,7 @@ Tensor embed_diagonal(const Tensor& x, std::int64_t rows, std::int64_t columns, 
   shape.push_back(columns);
   Tensor result = zeros(shape, x.dtype(), x.device());
   Tensor target = diagonal_window(result, offset);
-  visit_dtype(x.dtype(), [&]<class T>(TypeTag<T>) {
+  visit_storage(x.dtype(), [&]<class T>(TypeTag<T>) {
     launch<kernels::Copy<T, T>>(op, x.device(), kernels::cpu::copy<T, T>, x.view<T>(), fresh_view<T>(target));
   });
   return record<EmbedDiagonalNode>(std::move(result), {&x}, offset);

@@ -18,7 +18,7 @@ constexpr std::string_view op = "train rotmnist";
 
 struct CommandOptions {
   RotmnistOptions run;
-  std::string augment = "none", device = "cpu";
+  std::string augment = "none", device = "cpu", precision = "float32";
 };
 
 std::vector<std::string> model_names() {
@@ -42,6 +42,8 @@ void train(CommandOptions options) {
   check_folder_name(op, run.name);
   run.training.device = device_of_option(op, options.device);
   check_implementation(op, run.training.device, run.implementation);
+  check_choice(op, "precision", options.precision, {"float32", "tf32", "bf16", "fp16"});
+  run.training.precision = parse_precision(options.precision);
   run.training.rotate = options.augment == "rotate";
   if (!run.digits.data.empty()) run.digits.data = std::filesystem::absolute(run.digits.data);
   const RotmnistResult result = train_rotmnist(run);
@@ -73,6 +75,8 @@ Action install(CLI::App& app) {
       "rotate, with --epochs 100, or 300 for z2cnn");
   add("--seed", run.training.seed, "Seed of weights, order, augmentation and dropout")->check(problem_of_seed);
   add("--implementation", run.implementation, "Group convolution: auto, expanded, orbit_gather or irrep_blocks");
+  add("--precision", options->precision,
+      "Products in training: float32, tf32, bf16 or fp16 (with loss scaling); weights stay float32");
   add("--evaluate-every", run.training.evaluate_epochs, "Epochs between evaluations; 0: at the end only")
       ->check(CLI::Range(0, 1000000));
   add("--log-every", run.training.log_steps, "Steps between lines of metrics; 0: one per epoch")

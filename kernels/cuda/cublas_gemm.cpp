@@ -1,4 +1,6 @@
-// Matrix products on a GPU by cuBLASLt, in strict float32 or float64. Compiled only with CUDA.
+// Matrix products on a GPU by cuBLASLt: strict float32 and float64; and with bias, ReLU and operands that the library
+// rounds to tf32, bfloat16 or float16 on their way to the tensor cores. cuBLASLt counts by columns, so it is handed the
+// transposed product, C^T = B^T A^T, of the same memory. Compiled only with CUDA.
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 #include <fmt/format.h>
@@ -10,7 +12,7 @@
 
 #include "kernels/cuda/stream.hpp"
 #include "kernels/device_memory.hpp"
-#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/affine.hpp"
 #include "kernels/launch_error.hpp"
 
 namespace orbitgrad::kernels {
@@ -46,12 +48,10 @@ void make_layout(Layout& layout, cudaDataType type, std::int64_t rows, std::int6
   check(cublasLtMatrixLayoutCreate(&layout.handle, type, static_cast<std::uint64_t>(rows),
                                    static_cast<std::uint64_t>(columns), leading),
         "layout");
-  const cublasLtOrder_t order = CUBLASLT_ORDER_ROW;
   const auto count = static_cast<std::int32_t>(batch);
   const auto set = [&](cublasLtMatrixLayoutAttribute_t attribute, const auto& value) {
     check(cublasLtMatrixLayoutSetAttribute(layout.handle, attribute, &value, sizeof value), "layout");
   };
-  set(CUBLASLT_MATRIX_LAYOUT_ORDER, order);
   set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, count);
   set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, batch_stride);
 }
@@ -77,17 +77,39 @@ struct Algorithm {
 };
 
 /// Everything cuBLASLt's heuristic looks at; asking it costs more than a small product.
-using Key = std::tuple<cudaDataType, std::uint32_t, std::uint32_t, std::uint32_t, std::int64_t, std::int64_t,
-                       std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool, bool, bool, std::int64_t,
-                       std::int64_t, std::int64_t, std::int64_t>;
+using Key = std::tuple<cudaDataType, cublasComputeType_t, cublasLtEpilogue_t, std::uint32_t, std::uint32_t,
+                       std::uint32_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                       std::int64_t, bool, bool, bool, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
 std::map<Key, Algorithm>& known_algorithms() {
   static std::map<Key, Algorithm> known;
   return known;
 }
 
+/// What is computed in: FAST_... are float sums of operands rounded to that type.
 template <class T>
-void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
+cublasComputeType_t compute_type(Precision precision) {
+  if constexpr (std::is_same_v<T, double>) return CUBLAS_COMPUTE_64F;
+  switch (precision) {
+    case Precision::tf32:
+      return CUBLAS_COMPUTE_32F_FAST_TF32;
+    case Precision::bfloat16:
+      return CUBLAS_COMPUTE_32F_FAST_16BF;
+    case Precision::float16:
+      return CUBLAS_COMPUTE_32F_FAST_16F;
+    default:
+      return CUBLAS_COMPUTE_32F;
+  }
+}
+
+cublasLtEpilogue_t epilogue_of(Activation activation, bool has_bias) {
+  if (activation == Activation::relu) return has_bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
+  return has_bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+template <class T>
+void affine(const AffineProblem& problem, const T* a, const T* b, const T* bias_or_null, T* c) {
+  const GemmProblem& p = problem.gemm;
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
   if (p.k == 0) {
     for (std::int64_t i = 0; i < p.batch && !p.accumulate; ++i)
@@ -97,27 +119,31 @@ void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
         throw LaunchError("cuBLASLt: an empty product could not be set to zero");
     return;
   }
-  constexpr bool is_double = std::is_same_v<T, double>;
   Description description;
-  const cublasComputeType_t compute = is_double ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F;
+  const cublasComputeType_t compute = compute_type<T>(problem.precision);
+  const cublasLtEpilogue_t epilogue = epilogue_of(problem.activation, bias_or_null != nullptr);
   check(cublasLtMatmulDescCreate(&description.handle, compute, element_type<T>), "description");
-  const auto transpose = [&](cublasLtMatmulDescAttributes_t attribute, bool transposed) {
-    const cublasOperation_t operation = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    check(cublasLtMatmulDescSetAttribute(description.handle, attribute, &operation, sizeof operation), "description");
+  const auto describe = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
+    check(cublasLtMatmulDescSetAttribute(description.handle, attribute, &value, sizeof value), "description");
   };
-  transpose(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_a);
-  transpose(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_b);
+  // The library's first operand is B.
+  describe(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
+  describe(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+  describe(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+  if (bias_or_null != nullptr) describe(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias_or_null));
   Layout layout_a, layout_b, layout_c;
-  make_layout(layout_a, element_type<T>, p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.lda, p.batch,
+  make_layout(layout_a, element_type<T>, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.lda, p.batch,
               p.batch_stride_a);
-  make_layout(layout_b, element_type<T>, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.ldb, p.batch,
+  make_layout(layout_b, element_type<T>, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.ldb, p.batch,
               p.batch_stride_b);
-  make_layout(layout_c, element_type<T>, p.m, p.n, p.ldc, p.batch, p.batch_stride_c);
+  make_layout(layout_c, element_type<T>, p.n, p.m, p.ldc, p.batch, p.batch_stride_c);
 
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   const std::uint32_t align_a = alignment_of(a), align_b = alignment_of(b), align_c = alignment_of(c);
   const Key key{element_type<T>,
+                compute,
+                epilogue,
                 align_a,
                 align_b,
                 align_c,
@@ -144,13 +170,13 @@ void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
     const auto aligned = [&](cublasLtMatmulPreferenceAttributes_t attribute, const std::uint32_t& bytes) {
       check(cublasLtMatmulPreferenceSetAttribute(preference.handle, attribute, &bytes, sizeof bytes), "preference");
     };
-    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, align_a);
-    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align_b);
+    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, align_b);
+    aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align_a);
     aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, align_c);
     aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, align_c);
     cublasLtMatmulHeuristicResult_t result{};
     int results = 0;
-    check(cublasLtMatmulAlgoGetHeuristic(library(), description.handle, layout_a.handle, layout_b.handle,
+    check(cublasLtMatmulAlgoGetHeuristic(library(), description.handle, layout_b.handle, layout_a.handle,
                                          layout_c.handle, layout_c.handle, preference.handle, 1, &result, &results),
           "choice of an algorithm");
     if (results == 0) throw LaunchError("cuBLASLt has no algorithm for this product");
@@ -158,16 +184,25 @@ void gemm(const GemmProblem& p, const T* a, const T* b, T* c) {
   }
   const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(found->second.workspace_bytes));
   const T one = 1, into = p.accumulate ? T{1} : T{0};
-  check(cublasLtMatmul(library(), description.handle, &one, a, layout_a.handle, b, layout_b.handle, &into, c,
+  check(cublasLtMatmul(library(), description.handle, &one, b, layout_b.handle, a, layout_a.handle, &into, c,
                        layout_c.handle, c, layout_c.handle, &found->second.algorithm, workspace.as<void>(),
                        found->second.workspace_bytes, current_stream()),
         "product");
 }
 
+template <class T>
+void gemm(const GemmProblem& problem, const T* a, const T* b, T* c) {
+  affine<T>({.gemm = problem}, a, b, nullptr, c);
+}
+
 bool supports(const GemmProblem&) { return true; }
+/// The library's GELU is an approximation, and it has no value for an empty sum: our own kernels take these.
+bool supports_epilogue(const AffineProblem& p) { return p.activation != Activation::gelu && p.gemm.k > 0; }
 
 const Registration<Gemm<float>> for_float({"cublaslt", DeviceKind::cuda, supports, gemm<float>, library_version});
 const Registration<Gemm<double>> for_double({"cublaslt", DeviceKind::cuda, supports, gemm<double>, library_version});
+const Registration<Affine<float>> affine_float({"cublaslt", DeviceKind::cuda, supports_epilogue, affine<float>,
+                                                library_version});
 
 }  // namespace
 }  // namespace orbitgrad::kernels

@@ -1,11 +1,12 @@
 // Tensor cores: one warp adds the product of two small matrices, each lane holding a few elements of each,
-//   C[16, 8] += A[16, 8] B[8, 8] in tf32   and   C[16, 8] += A[16, 16] B[16, 8] in bf16, sums in float.
+//   C[16, 8] += A[16, 8] B[8, 8] in tf32   and   C[16, 8] += A[16, 16] B[16, 8] in bf16 or f16, sums in float.
 // Which lane holds what: PTX ISA, "Matrix fragments for mma.m16n8k8" and "... mma.m16n8k16"; with g = lane / 4 and
 // q = lane % 4, C holds rows g and g + 8, columns 2 q and 2 q + 1, in the order (g, 2q), (g, 2q+1), (g+8, 2q), (g+8,
 // 2q+1).
 #pragma once
 
 #include "kernels/cuda/device.hpp"
+#include "kernels/half.hpp"
 
 namespace orbitgrad::kernels {
 inline namespace ORBITGRAD_BUILD {
@@ -14,13 +15,16 @@ inline namespace ORBITGRAD_BUILD {
 /// here, to nearest and ties away from zero. All 32 lanes must call.
 __device__ __forceinline__ void mma_m16n8k8_tf32(float (&c)[4], const float (&a)[4], const float (&b)[2]);
 
-/// Two floats as bfloat16, to nearest even; `low` in the lower half.
+/// Two floats as bfloat16 or float16, to nearest even; `low` in the lower half.
 __device__ __forceinline__ std::uint32_t pack_bf16(float low, float high);
+__device__ __forceinline__ std::uint32_t pack_f16(float low, float high);
 
 /// A holds the pairs (g, 2q..), (g + 8, 2q..), (g, 2q + 8..), (g + 8, 2q + 8..) of neighbouring columns; B the pairs
 /// (2q.., g), (2q + 8.., g) of neighbouring rows. All 32 lanes must call.
 __device__ __forceinline__ void mma_m16n8k16_bf16(float (&c)[4], const std::uint32_t (&a)[4],
                                                   const std::uint32_t (&b)[2]);
+__device__ __forceinline__ void mma_m16n8k16_f16(float (&c)[4], const std::uint32_t (&a)[4],
+                                                 const std::uint32_t (&b)[2]);
 
 #if defined(__CUDACC__)
 
@@ -49,6 +53,21 @@ __device__ __forceinline__ void mma_m16n8k16_bf16(float (&c)[4], const std::uint
                                                   const std::uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ __forceinline__ std::uint32_t pack_f16(float low, float high) {
+  std::uint32_t pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+
+__device__ __forceinline__ void mma_m16n8k16_f16(float (&c)[4], const std::uint32_t (&a)[4],
+                                                 const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -95,38 +114,36 @@ void run_mma(float (&c)[4], MmaFragments<k>& mine, std::source_location where) {
   for (int i = 0; i < 4; ++i) c[i] = mine.c[i];
 }
 
-/// Ten bits after the point; infinities and NaN stay what they are.
-inline float round_to_tf32(float value) {
-  auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7f800000U) != 0x7f800000U) bits = (bits + 0x1000U) & ~0x1fffU;
-  return std::bit_cast<float>(bits);
-}
-
-inline std::uint32_t round_to_bf16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return 0x7fffU;
-  return (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
-}
-
 __forceinline__ void mma_m16n8k8_tf32(float (&c)[4], const float (&a)[4], const float (&b)[2]) {
   MmaFragments<8> mine;
-  for (int i = 0; i < 4; ++i) mine.a[i] = round_to_tf32(a[i]);
-  for (int i = 0; i < 2; ++i) mine.b[i] = round_to_tf32(b[i]);
+  for (int i = 0; i < 4; ++i) mine.a[i] = rounded_to_tf32(a[i]);
+  for (int i = 0; i < 2; ++i) mine.b[i] = rounded_to_tf32(b[i]);
   run_mma(c, mine, std::source_location::current());
 }
 
 __forceinline__ std::uint32_t pack_bf16(float low, float high) {
-  return round_to_bf16(low) | round_to_bf16(high) << 16;
+  return bfloat16_bits(low) | static_cast<std::uint32_t>(bfloat16_bits(high)) << 16;
+}
+__forceinline__ std::uint32_t pack_f16(float low, float high) {
+  return float16_bits(low) | static_cast<std::uint32_t>(float16_bits(high)) << 16;
 }
 
-__forceinline__ void mma_m16n8k16_bf16(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
-  const auto half = [](std::uint32_t pair, int i) {
-    return std::bit_cast<float>(i == 0 ? pair << 16 : pair & 0xffff0000U);
-  };
+/// a and b hold pairs that widen(16 bits) reads.
+template <class Widen>
+void run_half_mma(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], Widen&& widen,
+                  std::source_location where) {
+  const auto half = [&](std::uint32_t pair, int i) { return widen(static_cast<std::uint16_t>(pair >> 16 * i)); };
   MmaFragments<16> mine;
   for (int i = 0; i < 8; ++i) mine.a[i] = half(a[i / 2], i % 2);
   for (int i = 0; i < 4; ++i) mine.b[i] = half(b[i / 2], i % 2);
-  run_mma(c, mine, std::source_location::current());
+  run_mma(c, mine, where);
+}
+
+__forceinline__ void mma_m16n8k16_bf16(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  run_half_mma(c, a, b, from_bfloat16_bits, std::source_location::current());
+}
+__forceinline__ void mma_m16n8k16_f16(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  run_half_mma(c, a, b, from_float16_bits, std::source_location::current());
 }
 
 #endif

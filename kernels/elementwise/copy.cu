@@ -96,6 +96,8 @@ struct RegisterCopy {
   register_transpose<T>();
     ORBITGRAD_COPY_INSTANCES(REGISTER_COPY)
     ORBITGRAD_ELEMENT_TYPES(REGISTER_SAME_TYPE)
+    register_transpose<Bfloat16>();
+    register_transpose<Float16>();
 #undef REGISTER_COPY
 #undef REGISTER_SAME_TYPE
   }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/half.hpp"
 #include "kernels/host_device.hpp"
 
 namespace orbitgrad::kernels {
@@ -102,6 +103,20 @@ struct Floor {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T x) const {
     return std::floor(x);
+  }
+};
+/// x as the operand of a product sees it: float only.
+template <Precision precision>
+struct RoundTo {
+  ORBITGRAD_HOST_DEVICE float operator()(float x) const {
+    if constexpr (precision == Precision::tf32)
+      return rounded_to_tf32(x);
+    else if constexpr (precision == Precision::bfloat16)
+      return from_bfloat16_bits(bfloat16_bits(x));
+    else if constexpr (precision == Precision::float16)
+      return from_float16_bits(float16_bits(x));
+    else
+      return x;
   }
 };
 struct IsFinite {  // -> bool

@@ -1,24 +1,14 @@
 // The matrix product on a device, from one thread an element to tiles that travel while others are multiplied.
 #include <limits>
 
-#include "kernels/cuda/mma.hpp"
+#include "kernels/gemm/device_operands.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/register_tile.hpp"
+#include "kernels/gemm/tensor_core_tile.hpp"
 
 namespace orbitgrad::kernels {
 namespace {
 
-/// Element (i, d) of op(A), or (d, j) of op(B) as (j, d).
-template <class T>
-__device__ MatrixOperand<T> operand_a(const GemmProblem& p, const T* a, std::int64_t batch) {
-  return {a + batch * p.batch_stride_a, static_cast<std::int32_t>(p.m), static_cast<std::int32_t>(p.k),
-          p.transpose_a ? 1 : p.lda, p.transpose_a ? p.lda : 1};
-}
-template <class T>
-__device__ MatrixOperand<T> operand_b(const GemmProblem& p, const T* b, std::int64_t batch) {
-  return {b + batch * p.batch_stride_b, static_cast<std::int32_t>(p.n), static_cast<std::int32_t>(p.k),
-          p.transpose_b ? p.ldb : 1, p.transpose_b ? 1 : p.ldb};
-}
 template <class T>
 __device__ void write_result(const GemmProblem& p, std::int64_t batch, std::int64_t row, std::int64_t column, T sum,
                              T* c) {
@@ -26,22 +16,6 @@ __device__ void write_result(const GemmProblem& p, std::int64_t batch, std::int6
   T& out = c[batch * p.batch_stride_c + row * p.ldc + column];
   out = p.accumulate ? out + sum : sum;
 }
-
-/// Where the tile of this block lies; tiles of one row of tiles follow each other, so that they share A.
-struct TilePlace {
-  std::int64_t batch;
-  std::int32_t row, column;
-
-  static __device__ TilePlace of_block(const GemmProblem& p, int edge) {
-    const std::int64_t across = (p.n + edge - 1) / edge, tiles = (p.m + edge - 1) / edge * across;
-    const std::int64_t tile = blockIdx.x % tiles;
-    return {blockIdx.x / tiles, static_cast<std::int32_t>(tile / across * edge),
-            static_cast<std::int32_t>(tile % across * edge)};
-  }
-  static unsigned blocks(const GemmProblem& p, int edge) {
-    return static_cast<unsigned>(p.batch * ((p.m + edge - 1) / edge) * ((p.n + edge - 1) / edge));
-  }
-};
 
 /// The formula: one thread an element of C.
 template <class T>
@@ -111,45 +85,16 @@ __global__ __launch_bounds__(tile_threads) void register_tile(GemmProblem p, con
   }
 }
 
-/// The 16 x 32 sums of one warp out of eight (4 x 2 over the tile), on tensor cores.
-struct TensorCoreTile {
-  static constexpr int columns = 4;  // tiles of 8 columns
-  static constexpr int padding = 8;  // four depths and eight rows of a fragment lie in 32 banks
-  float sum[columns][4] = {};
-
-  static __device__ int warp_row() { return static_cast<int>(threadIdx.x) / warp_size % 4 * 16; }
-  static __device__ int warp_column() { return static_cast<int>(threadIdx.x) / warp_size / 4 * 32; }
-
-  __device__ void add(const OperandTile<float, padding>& a, const OperandTile<float, padding>& b) {
-    const int lane = static_cast<int>(threadIdx.x) % warp_size, d = lane % 4;
-    const int row = warp_row() + lane / 4, column = warp_column() + lane / 4;
-    SIM_UNROLL
-    for (int depth = 0; depth < tile_depth; depth += 8) {
-      const float from_a[4] = {a.at[depth + d][row], a.at[depth + d][row + 8], a.at[depth + d + 4][row],
-                               a.at[depth + d + 4][row + 8]};
-      SIM_UNROLL
-      for (int j = 0; j < columns; ++j) {
-        const float from_b[2] = {b.at[depth + d][column + 8 * j], b.at[depth + d + 4][column + 8 * j]};
-        mma_m16n8k8_tf32(sum[j], from_a, from_b);
-      }
-    }
-  }
-};
-
 /// Tensor cores: the operands are rounded to tf32 (10 bits after the point), the sums are float.
 __global__ __launch_bounds__(tile_threads) void mma_tf32(GemmProblem p, const float* a, const float* b, float* c) {
   const auto place = TilePlace::of_block(p, tile_edge);
   const auto from_a = operand_a(p, a, place.batch), from_b = operand_b(p, b, place.batch);
-  TensorCoreTile tile;
-  multiply_tile_async<float, TensorCoreTile::padding>(from_a, from_b, place.row, place.column, 0, from_a.depth, tile);
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
-  SIM_UNROLL
-  for (int j = 0; j < TensorCoreTile::columns; ++j) {
-    SIM_UNROLL
-    for (int i = 0; i < 4; ++i)
-      write_result(p, place.batch, place.row + tile.warp_row() + lane / 4 + i / 2 * 8,
-                   place.column + tile.warp_column() + 8 * j + lane % 4 * 2 + i % 2, tile.sum[j][i], c);
-  }
+  TensorCoreTile<Precision::tf32> tile;
+  multiply_tile_async<float, TensorCoreTile<Precision::tf32>::padding>(from_a, from_b, place.row, place.column, 0,
+                                                                       from_a.depth, tile);
+  tile.for_each([&](int row, int column, float sum) {
+    write_result(p, place.batch, place.row + row, place.column + column, sum, c);
+  });
 }
 
 bool is_empty(const GemmProblem& p) { return p.batch == 0 || p.m == 0 || p.n == 0; }

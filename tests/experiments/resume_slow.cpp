@@ -60,7 +60,9 @@ TEST(Resume, KilledAtAnyMomentP4cnnGivesTheSameBits) {
   expect_same_bits_after_kills({"--model", "p4cnn", "--augment", "rotate", "--schedule", "cosine"});
 }
 
-TEST(Resume, KilledAtAnyMomentZ2cnnGivesTheSameBits) { expect_same_bits_after_kills({"--model", "z2cnn"}); }
+TEST(Resume, KilledAtAnyMomentZ2cnnInFloat16GivesTheSameBits) {
+  expect_same_bits_after_kills({"--model", "z2cnn", "--precision", "fp16"});
+}
 
 TEST(Resume, AnotherSeedGivesOtherBits) {
   const TemporaryFolder folder;

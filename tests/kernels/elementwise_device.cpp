@@ -181,6 +181,7 @@ TEST(ElementwiseDevice, Transposition) {
     check_copy<double, double>(layouts);
     check_copy<bool, bool>(layouts);
     check_copy<std::int64_t, std::int64_t>(layouts);
+    check_copy<Bfloat16, Bfloat16>(layouts);
   }
 }
 

@@ -2,6 +2,7 @@
 // elements with the special values of their type, and the same view on the host and on a device.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -10,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/half.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/view.hpp"
 #include "tests/kernels/device_versions.hpp"
@@ -59,21 +61,27 @@ using Stored = std::conditional_t<std::is_same_v<T, bool>, unsigned char, T>;
 template <class T>
 std::vector<Stored<T>> elements(std::int64_t count, std::uint64_t key, bool special) {
   std::vector<Stored<T>> values(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const PhiloxBlock block = philox(key, i);
-    const int digit = static_cast<int>(block.word[0] % 9) - 4;
-    if constexpr (std::is_same_v<T, bool>) {
-      values[i] = digit > 0;
-    } else if constexpr (std::is_integral_v<T>) {
-      values[i] = static_cast<T>(digit);
-    } else {
-      constexpr T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
-      constexpr T specials[] = {nan, infinity, -infinity, T(-0.0), T(0), T(1)};
-      const T uniform = static_cast<T>(digit + uniform_double(block.word[1], block.word[2]));
-      values[i] = special && block.word[3] % 13 == 0 ? specials[block.word[3] / 13 % 6] : uniform;
+  if constexpr (is_half_type<T>) {
+    const std::vector<float> wide = elements<float>(count, key, special);
+    std::transform(wide.begin(), wide.end(), values.begin(), [](float value) { return T(value); });
+    return values;
+  } else {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const PhiloxBlock block = philox(key, i);
+      const int digit = static_cast<int>(block.word[0] % 9) - 4;
+      if constexpr (std::is_same_v<T, bool>) {
+        values[i] = digit > 0;
+      } else if constexpr (std::is_integral_v<T>) {
+        values[i] = static_cast<T>(digit);
+      } else {
+        constexpr T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+        constexpr T specials[] = {nan, infinity, -infinity, T(-0.0), T(0), T(1)};
+        const T uniform = static_cast<T>(digit + uniform_double(block.word[1], block.word[2]));
+        values[i] = special && block.word[3] % 13 == 0 ? specials[block.word[3] / 13 % 6] : uniform;
+      }
     }
+    return values;
   }
-  return values;
 }
 
 /// One array on the host and, from on_device(), on a device.

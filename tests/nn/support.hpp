@@ -37,7 +37,7 @@ void expect_error(Function&& call, std::initializer_list<std::string_view> words
 inline bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return false;
   const Tensor x = on_host(a.detach()), y = on_host(b.detach());
-  return visit_dtype(x.dtype(), [&](auto tag) {
+  return visit_storage(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     return std::memcmp(x.host_data<T>(), y.host_data<T>(), static_cast<std::size_t>(x.numel()) * sizeof(T)) == 0;
   });
@@ -56,7 +56,7 @@ inline bool same_bits(const nn::State& a, const nn::State& b) {
 inline nn::State snapshot(const nn::State& state) {
   nn::State copy;
   for (const auto& [name, tensor] : state) {
-    copy.emplace(name, visit_dtype(tensor.dtype(), [&](auto tag) -> Tensor {
+    copy.emplace(name, visit_storage(tensor.dtype(), [&](auto tag) -> Tensor {
                    using T = typename decltype(tag)::type;
                    return from_vector(tensor.to_vector<T>(), tensor.shape());
                  }));
