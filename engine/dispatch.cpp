@@ -1,5 +1,6 @@
 #include "engine/dispatch.hpp"
 
+#include "kernels/device_graph.hpp"
 #include "kernels/device_memory.hpp"
 #include "kernels/sim/trace.hpp"
 
@@ -23,6 +24,8 @@ void fail_no_version(std::string_view op, DeviceKind device, std::string_view ke
        name(device), kernel);
 }
 
-void wait_for(DeviceKind device) { kernels::device_memory(device)->synchronize(); }
+void wait_for(DeviceKind device) {
+  if (kernels::DeviceGraph::recording() == nullptr) kernels::device_memory(device)->synchronize();
+}
 
 }  // namespace orbitgrad

@@ -78,9 +78,9 @@ class Printer {
 
 }  // namespace
 
-std::string Tensor::to_string() const {
+std::string Tensor::to_string(std::source_location where) const {
   if (!defined()) return "tensor(undefined)";
-  const Tensor dense = on_host(*this);
+  const Tensor dense = on_host(*this, where);
   const std::string values =
       visit_storage(dtype(), [&](auto tag) { return Printer<typename decltype(tag)::type>(dense).text(); });
   const bool is_here = device() == DeviceKind::cpu;

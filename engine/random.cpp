@@ -3,11 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/captured_step.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/linear_map.hpp"
 #include "engine/ops/transfer.hpp"
+#include "kernels/device_graph.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/random/random.hpp"
 
@@ -19,6 +21,7 @@ namespace {
 template <class Fill>
 Tensor random_tensor(std::string_view op, const Shape& shape, RandomKey key, DType dtype, DeviceKind device,
                      Fill&& fill) {
+  require_step_key(op, key);
   if (is_half(dtype)) return cast(random_tensor(op, shape, key, DType::float32, device, fill), dtype);
   Tensor result = Tensor::empty(shape, dtype, device);
   visit_floating(op, dtype, [&]<class T>(TypeTag<T>) {
@@ -50,14 +53,18 @@ void require_probability(std::string_view op, double probability) {
 
 }  // namespace
 
-RandomKey RandomKey::split(std::uint64_t stream) const { return {kernels::philox_split(value, stream)}; }
+RandomKey RandomKey::split(std::uint64_t stream) const {
+  const std::uint64_t child = kernels::philox_split(value, stream);
+  if (kernels::DeviceGraph* graph = kernels::DeviceGraph::recording()) graph->note_split(value, stream, child);
+  return {child};
+}
 
 RandomKey RandomKey::split(std::string_view name) const {
   // FNV-1a, under a key of its own so that names and numbers never meet.
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3u;
   constexpr std::uint64_t names = 0x73656d616eu;
-  return {kernels::philox_split(kernels::philox_split(value, names), hash)};
+  return split(names).split(hash);
 }
 
 Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype, DeviceKind device) {
@@ -98,6 +105,7 @@ Tensor bernoulli(const Shape& shape, RandomKey key, double probability, DeviceKi
 Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound, DeviceKind device) {
   require(bound >= 1, "random_integers", "the bound must be at least 1, got {}. Use n for the numbers 0 to n - 1.",
           bound);
+  require_step_key("random_integers", key);
   Tensor result = Tensor::empty(shape, DType::int64, device);
   launch<kernels::RandomIntegers>("random_integers", device, kernels::cpu::random_integers,
                                   kernels::RandomProblem{.count = result.numel(), .key = key.value}, bound,
@@ -108,14 +116,19 @@ Tensor random_integers(const Shape& shape, RandomKey key, std::int64_t bound, De
 Tensor random_permutation(std::int64_t count, RandomKey key, DeviceKind device) {
   require(count >= 0, "random_permutation", "the count must not be negative, got {}. Give how many numbers to permute.",
           count);
-  Tensor result = Tensor::empty({count}, DType::int64, DeviceKind::cpu);
-  kernels::cpu::random_permutation({.count = count, .key = key.value}, fresh_host_data<std::int64_t>(result));
+  require_step_key("random_permutation", key);
+  // Drawn on the host, which is faster at it, except where that would be the same in each run of a captured step.
+  Tensor result = Tensor::empty({count}, DType::int64, is_capturing() ? device : DeviceKind::cpu);
+  launch<kernels::RandomPermutation>("random_permutation", result.device(), kernels::cpu::random_permutation,
+                                     kernels::RandomProblem{.count = count, .key = key.value},
+                                     fresh_data<std::int64_t>(result));
   return to_device(result, device);
 }
 
 Tensor dropout(const Tensor& x, double probability, RandomKey key) {
   require_probability("dropout", probability);
   if (probability == 0) return x;
+  require_step_key("dropout", key);
   return linear::apply(
       Dropout{{.count = x.numel(), .key = key.value, .probability = probability}, x.shape(), x.shape()}, x);
 }

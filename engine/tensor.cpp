@@ -106,30 +106,30 @@ void Tensor::check_host() const {
           name(device()));
 }
 
-double Tensor::item_as_double() const {
+double Tensor::item_as_double(std::source_location where) const {
   require(numel() == 1, "item", "needs exactly one element, the shape is {}. Reduce or index first.", shape());
-  const Tensor here = on_host(*this);
+  const Tensor here = on_host(*this, where);
   return visit_storage(dtype(),
                        [&](auto tag) { return static_cast<double>(*here.host_data<typename decltype(tag)::type>()); });
 }
 
 template <class T>
-std::vector<T> Tensor::to_vector() const {
-  const Tensor dense = on_host(*this);
+std::vector<T> Tensor::to_vector(std::source_location where) const {
+  const Tensor dense = on_host(*this, where);
   const T* first = dense.host_data<T>();
   return std::vector<T>(first, first + numel());
 }
-template std::vector<float> Tensor::to_vector() const;
-template std::vector<double> Tensor::to_vector() const;
-template std::vector<std::int64_t> Tensor::to_vector() const;
-template std::vector<std::int32_t> Tensor::to_vector() const;
-template std::vector<bool> Tensor::to_vector() const;
-template std::vector<kernels::Bfloat16> Tensor::to_vector() const;
-template std::vector<kernels::Float16> Tensor::to_vector() const;
+template std::vector<float> Tensor::to_vector(std::source_location) const;
+template std::vector<double> Tensor::to_vector(std::source_location) const;
+template std::vector<std::int64_t> Tensor::to_vector(std::source_location) const;
+template std::vector<std::int32_t> Tensor::to_vector(std::source_location) const;
+template std::vector<bool> Tensor::to_vector(std::source_location) const;
+template std::vector<kernels::Bfloat16> Tensor::to_vector(std::source_location) const;
+template std::vector<kernels::Float16> Tensor::to_vector(std::source_location) const;
 
 Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
 
-Tensor Tensor::to(DeviceKind device) const { return to_device(*this, device); }
+Tensor Tensor::to(DeviceKind device, std::source_location where) const { return to_device(*this, device, where); }
 
 Tensor& Tensor::set_requires_grad(bool value) {
   TensorBody& self = body();
@@ -158,7 +158,7 @@ void Tensor::set_grad(const Tensor& gradient) {
   const auto& node = body().node;
   require(node != nullptr && node->is_leaf(), "set_grad",
           "only a leaf that requires gradients has a grad(). Call set_requires_grad() first.");
-  static_cast<Leaf&>(*node).gradient = gradient;
+  static_cast<Leaf&>(*node).set_gradient(gradient);
 }
 
 Tensor Tensor::detach() const { return window(*this, shape(), strides(), body().offset); }

@@ -2,7 +2,9 @@
 // autograd graph that made it. Copying a Tensor copies the handle; no user-visible operation changes its elements.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,11 @@ struct Storage {
   DeviceKind device;
   std::uint64_t version = 0;
 };
+
+/// Steps that are recorded now, by all threads (engine/captured_step.hpp). What a recorded step touches stays alive as
+/// long as the recording.
+extern std::atomic<int> recorded_steps;
+void keep_while_recorded(const std::shared_ptr<Storage>& storage);
 
 /// What a Tensor points to. Strides and offset count elements.
 struct TensorBody {
@@ -67,6 +74,8 @@ class Tensor {
   template <class T>
   const T* data() const {
     check_dtype(dtype_of<T>());
+    if (recorded_steps.load(std::memory_order_relaxed) != 0) [[unlikely]]
+      keep_while_recorded(body_->storage);
     return static_cast<const T*>(body_->storage->data) + body_->offset;
   }
   /// The same to read here. Error unless the tensor is in host memory.
@@ -81,19 +90,21 @@ class Tensor {
     return make_view(data<T>());
   }
 
+  // Reading a value waits for the device, and is an error, which names `where`, while a step is captured.
+
   /// The only element, converted to T. Throws when there is not exactly one.
   template <class T = double>
-  T item() const {
-    return static_cast<T>(item_as_double());
+  T item(std::source_location where = std::source_location::current()) const {
+    return static_cast<T>(item_as_double(where));
   }
   /// All elements in row-major order.
   template <class T>
-  std::vector<T> to_vector() const;
+  std::vector<T> to_vector(std::source_location where = std::source_location::current()) const;
 
   /// The same values in another element type; differentiable between floating types.
   Tensor to(DType dtype) const;
   /// The same values on a device (the tensor itself if it is there); differentiable.
-  Tensor to(DeviceKind device) const;
+  Tensor to(DeviceKind device, std::source_location where = std::source_location::current()) const;
 
   bool requires_grad() const { return body().node != nullptr; }
   /// Makes a tensor without history a leaf that collects gradients, or a leaf an ordinary tensor again.
@@ -107,7 +118,7 @@ class Tensor {
   void backward() const;
 
   /// NumPy-like text: values, shape and dtype; long axes are shortened.
-  std::string to_string() const;
+  std::string to_string(std::source_location where = std::source_location::current()) const;
 
   TensorBody& body() const;
   const std::shared_ptr<TensorBody>& shared_body() const { return body_; }
@@ -115,7 +126,7 @@ class Tensor {
  private:
   void check_dtype(DType asked) const;
   void check_host() const;
-  double item_as_double() const;
+  double item_as_double(std::source_location where) const;
   template <class T>
   kernels::View<T> make_view(T* data) const {
     kernels::View<T> result{.data = data, .rank = rank()};

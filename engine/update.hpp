@@ -6,13 +6,16 @@
 
 namespace orbitgrad {
 
+/// Counts a write to the storage: now, and in each later run of a step that is captured.
+void note_update(const std::shared_ptr<Storage>& storage);
+
 /// Writable memory, for kernels of its device, of a contiguous tensor that outlives this step. Throws when the tensor
 /// is not dense.
 template <class T>
 T* begin_update(Tensor& target) {
   require(target.is_contiguous(), "update", "the tensor of shape {} is a strided view. Update the tensor it views.",
           target.shape());
-  ++target.body().storage->version;
+  note_update(target.body().storage);
   return fresh_data<T>(target);
 }
 

@@ -57,8 +57,13 @@ Trainer::Trainer(nn::Module& module, const Samples& train, const TrainingOptions
       key_(RandomKey{options.seed}.split("pass")),
       loader_(make_loader(train, options)),
       optimizer_(module.named_parameters()),
-      schedule_(nn::schedule_by_name(options.schedule, options.learning_rate)) {
+      schedule_(nn::schedule_by_name(options.schedule, options.learning_rate)),
+      step_of_batch_([this](const StepInputs& inputs) { return compute_step(inputs); }, options.device) {
   if (options.precision == Precision::float16) scaler_.emplace();
+  require(
+      !options.captured || !scaler_, op,
+      "loss scaling decides on the host whether a step is made, so float16 steps cannot be captured. Take --precision "
+      "bf16, or leave out --captured.");
   require(options.epochs > 0, op, "{} epochs are asked for. Take one or more.", options.epochs);
   require(loader_.sample_count() > 0, op, "there are no training images. Take one or more.");
   require(std::isfinite(options.learning_rate) && options.learning_rate > 0, op,
@@ -172,31 +177,39 @@ void Trainer::train_epoch(RunDirectory& run, Progress& progress) {
   end_epoch(run, progress);
 }
 
-void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
-  const TraceScope trace("training step");
-  const double rate = schedule_(step_, total_steps());
-  const nn::Pass pass{.training = true, .key = key_.split(static_cast<std::uint64_t>(step_))};
+std::vector<Tensor> Trainer::compute_step(const StepInputs& inputs) {
   const Tensor logits = [&] {
     const ScopedPrecision precision(options_.precision);
-    return module_(batch.inputs, pass);
+    return module_(inputs.tensors[0], {.training = true, .key = inputs.key});
   }();
-  const Tensor loss = nn::cross_entropy(logits, batch.labels);
-  const double value = loss.item();
-  if (!std::isfinite(value))
-    fail(op, "the loss is {} at step {} (epoch {}, learning rate {}). Lower --lr, under another --name. {}", value,
-         step_ + 1, step_ / loader_.batch_count() + 1, rate, what_is_saved(run));
+  const Tensor loss = nn::cross_entropy(logits, inputs.tensors[1]);
   optimizer_.clear_gradients();
   if (scaler_) {
     scaler_->scale(loss).backward();
-    scaler_->step(optimizer_, rate);
+    scaler_->step(optimizer_, inputs.numbers[0].now());  // never captured: the constructor refuses
   } else {
     loss.backward();
-    optimizer_.step(rate);
+    optimizer_.step(inputs.numbers[0]);
   }
-  ++step_;
+  return {loss, nn::correct(logits.detach(), inputs.tensors[1])};
+}
+
+void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
+  const TraceScope trace("training step");
+  const double rate = schedule_(step_, total_steps());
+  const RandomKey key = key_.split(static_cast<std::uint64_t>(step_));
   const std::int64_t images = batch.labels.size(0);
+  const std::vector<Tensor> tensors = {batch.inputs, batch.labels};
+  const bool is_whole = images == std::min(options_.batch_size, loader_.sample_count());
+  const auto results = options_.captured && is_whole ? step_of_batch_(tensors, key, {rate})
+                                                     : step_of_batch_.run_eagerly(tensors, key, {rate});
+  const double value = results[0].item();
+  if (!std::isfinite(value))
+    fail(op, "the loss is {} at step {} (epoch {}, learning rate {}). Lower --lr, under another --name. {}", value,
+         step_ + 1, step_ / loader_.batch_count() + 1, rate, what_is_saved(run));
+  ++step_;
   loss_sum_ += value * static_cast<double>(images);
-  correct_ += nn::count_correct(logits.detach(), batch.labels);
+  correct_ += results[1].item<std::int64_t>();
   images_ += images;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/captured_step.hpp"
 #include "engine/precision.hpp"
 #include "experiments/evaluation.hpp"
 #include "experiments/progress.hpp"
@@ -32,6 +33,7 @@ struct TrainingOptions {
   Precision precision = Precision::float32;
 
   DeviceKind device = DeviceKind::cpu;  // where the batches go: the module has to be there
+  bool captured = false;                // whole batches run as a captured step; to the same bits
 
   // When checkpoints are written cannot change the result.
   std::int64_t checkpoint_steps = 0;  // besides every epoch; 0: not by steps
@@ -63,6 +65,8 @@ class Trainer {
   std::int64_t total_steps() const { return options_.epochs * loader_.batch_count(); }
   void train_epoch(RunDirectory& run, Progress& progress);
   void train_step(const nn::Batch& batch, const RunDirectory& run);
+  /// inputs, labels; the learning rate -> loss, number of correct answers.
+  std::vector<Tensor> compute_step(const StepInputs& inputs);
   void end_epoch(RunDirectory& run, Progress& progress);
   void estimate_statistics(const RunDirectory& run);
   std::string what_is_saved(const RunDirectory& run) const;
@@ -79,6 +83,7 @@ class Trainer {
   nn::Adam optimizer_;
   nn::Schedule schedule_;
   std::optional<nn::LossScaler> scaler_;  // with float16
+  CapturedStep step_of_batch_;
   std::map<std::string, std::string> identity_;
 
   std::int64_t step_ = 0;    // steps made

@@ -121,6 +121,12 @@ void BlockPool::release(void* pointer) {
   if (reuse_ == Reuse::none) trim_locked();
 }
 
+bool BlockPool::holds(const void* pointer) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = blocks_.find(static_cast<std::byte*>(const_cast<void*>(pointer)));
+  return found != blocks_.end() && !found->second->free;
+}
+
 void BlockPool::trim_locked() {
   for (FreeBlocks* blocks : {&free_small_, &free_large_}) {
     for (auto it = blocks->begin(); it != blocks->end();) {

@@ -41,6 +41,8 @@ class BlockPool {
   void* allocate(std::int64_t bytes);
   /// Throws LaunchError for a pointer that is not live.
   void release(void* pointer);
+  /// Whether the address is the begin of a block that is allocated now.
+  bool holds(const void* pointer) const;
   /// Gives segments without a live block back to the source.
   void trim();
   void set_limit(std::int64_t bytes);

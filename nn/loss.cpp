@@ -1,8 +1,7 @@
 #include "nn/loss.hpp"
 
-#include <algorithm>
-
 #include "engine/ops/arithmetic.hpp"
+#include "engine/ops/checked_index.hpp"
 #include "engine/ops/comparison.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/elementary.hpp"
@@ -15,15 +14,14 @@ namespace orbitgrad::nn {
 
 namespace {
 
-void check_labels(std::string_view op, const Tensor& logits, const Tensor& labels) {
+/// The labels, each found to be a class.
+Tensor checked_labels(std::string_view op, const Tensor& logits, const Tensor& labels) {
   require(logits.rank() == 2 && labels.rank() == 1 && labels.size(0) == logits.size(0), op,
           "takes logits [N, classes] and labels [N], got {} and {}. Reshape them.", logits.shape().to_string(),
           labels.shape().to_string());
   require(labels.dtype() == DType::int64, op, "labels must be int64, got {}. Convert them: labels.to(DType::int64).",
           name(labels.dtype()));
-  for (const std::int64_t label : labels.to_vector<std::int64_t>())
-    require(label >= 0 && label < logits.size(1), op, "the label {} is not in [0, {}). Correct the data or the model.",
-            label, logits.size(1));
+  return checked_classes(op, labels, logits.size(1));
 }
 
 Tensor reduced(const Tensor& loss, Reduction reduction) {
@@ -53,16 +51,16 @@ Tensor times_log(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, Reduction reduction) {
-  check_labels("cross_entropy", logits, labels);
-  return reduced(-picked(log_softmax(logits, 1), labels), reduction);
+  const Tensor classes = checked_labels("cross_entropy", logits, labels);
+  return reduced(-picked(log_softmax(logits, 1), classes), reduction);
 }
 
 Tensor smoothed_cross_entropy(const Tensor& logits, const Tensor& labels, double smoothing, Reduction reduction) {
-  check_labels("smoothed_cross_entropy", logits, labels);
+  const Tensor classes = checked_labels("smoothed_cross_entropy", logits, labels);
   require(smoothing >= 0 && smoothing <= 1, "smoothed_cross_entropy", "the smoothing is {}. Take one in [0, 1].",
           smoothing);
   const Tensor rows = log_softmax(logits, 1);
-  return reduced(-(picked(rows, labels) * (1 - smoothing) + mean(rows, {1}) * smoothing), reduction);
+  return reduced(-(picked(rows, classes) * (1 - smoothing) + mean(rows, {1}) * smoothing), reduction);
 }
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
@@ -100,10 +98,14 @@ Tensor kl_divergence(const Tensor& log_prediction, const Tensor& target, Reducti
   return reduced(sum(times_log(target, target) - target * log_prediction, {-1}), reduction);
 }
 
+Tensor correct(const Tensor& logits, const Tensor& labels) {
+  const Tensor classes = checked_labels("correct", logits, labels);
+  if (labels.numel() == 0) return zeros({}, DType::int64, labels.device());
+  return sum(equal(argmax(logits, 1), classes));
+}
+
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
-  check_labels("count_correct", logits, labels);
-  if (labels.numel() == 0) return 0;
-  return sum(equal(argmax(logits, 1), labels)).item<std::int64_t>();
+  return correct(logits, labels).item<std::int64_t>();
 }
 
 double accuracy(const Tensor& logits, const Tensor& labels) {

@@ -37,7 +37,9 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 /// Without reduction the last axis is gone; the mean is over rows.
 Tensor kl_divergence(const Tensor& log_prediction, const Tensor& target, Reduction reduction = Reduction::mean);
 
-/// How many rows of logits [N, classes] have their first maximum at the label, and the share of them.
+/// How many rows of logits [N, classes] have their first maximum at the label: int64, rank 0, on their device.
+Tensor correct(const Tensor& logits, const Tensor& labels);
+/// The same as a number of the host, and the share of the rows.
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels);
 double accuracy(const Tensor& logits, const Tensor& labels);
 

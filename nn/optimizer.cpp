@@ -14,9 +14,22 @@
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/update.hpp"
+#include "kernels/device_graph.hpp"
 #include "kernels/optimizer/optimizer.hpp"
 
 namespace orbitgrad::nn {
+
+namespace {
+
+/// The problem now; in a step that is captured it can be asked for again in each run.
+template <class ProblemNow>
+auto with_replay(const ProblemNow& problem_now) {
+  auto problem = problem_now();
+  if (is_capturing()) problem.at_replay = problem_now;
+  return problem;
+}
+
+}  // namespace
 
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names)
     : slot_names_(slot_names) {
@@ -35,13 +48,14 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, const std::vector<std:
   }
 }
 
-void Optimizer::step(double learning_rate, double gradient_scale) {
+void Optimizer::step(const StepNumber& learning_rate, const StepNumber& gradient_scale) {
   std::vector<Tensor> gradients;
   for (const Entry& entry : entries_) gradients.push_back(entry.parameter.tensor.grad());
   step(gradients, learning_rate, gradient_scale);
 }
 
-void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate, double gradient_scale) {
+void Optimizer::step(const std::vector<Tensor>& gradients, const StepNumber& learning_rate,
+                     const StepNumber& gradient_scale) {
   require(gradients.size() == entries_.size(), "optimizer", "got {} gradients for {} parameters. Give one for each.",
           gradients.size(), entries_.size());
   for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -56,6 +70,10 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
   const NoGrad no_grad;
   const TraceScope trace("optimizer step");
   ++steps_;
+  if (kernels::DeviceGraph* graph = kernels::DeviceGraph::recording()) {
+    graph->at_replay([this] { ++steps_; });
+    graph->on_abandon([this] { --steps_; });
+  }
   for (Entry& entry : entries_)
     for (Tensor& slot : entry.slots) move(slot, entry.parameter.tensor.device());
   std::map<std::pair<DeviceKind, DType>, std::vector<Update>> by_kind;
@@ -64,7 +82,7 @@ void Optimizer::step(const std::vector<Tensor>& gradients, double learning_rate,
     by_kind[{parameter.device(), parameter.dtype()}].push_back(
         {parameter, contiguous(gradients[i]), entries_[i].slots});
   }
-  for (const auto& [kind, updates] : by_kind) update(updates, learning_rate, gradient_scale, steps_);
+  for (const auto& [kind, updates] : by_kind) update(updates, learning_rate, gradient_scale);
   if (observe::is_watched(observe::checking_finite))
     for (const Entry& entry : entries_)
       observe::check_update("optimizer step", entry.parameter.name, entry.parameter.tensor);
@@ -143,12 +161,16 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
   require(!options.nesterov || options.momentum > 0, "Sgd", "Nesterov needs a momentum. Set one, 0.9 for example.");
 }
 
-void Sgd::update(const std::vector<Update>& updates, double learning_rate, double gradient_scale, std::int64_t) {
-  const kernels::SgdProblem problem{.learning_rate = learning_rate,
-                                    .momentum = options_.momentum,
-                                    .weight_decay = options_.weight_decay,
-                                    .nesterov = options_.nesterov,
-                                    .gradient_scale = gradient_scale};
+void Sgd::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+                 const StepNumber& gradient_scale) {
+  const auto problem_now = [this, learning_rate, gradient_scale] {
+    return kernels::SgdProblem{.learning_rate = learning_rate.now(),
+                               .momentum = options_.momentum,
+                               .weight_decay = options_.weight_decay,
+                               .nesterov = options_.nesterov,
+                               .gradient_scale = gradient_scale.now()};
+  };
+  const kernels::SgdProblem problem = with_replay(problem_now);
   const Tensor& first = updates.front().parameter;
   visit_floating("Sgd", first.dtype(), [&]<class T>(TypeTag<T>) {
     std::vector<kernels::SgdParameter<T>> parameters;
@@ -166,16 +188,19 @@ Adam::Adam(std::vector<NamedTensor> parameters, const AdamOptions& options)
           "beta1 is {} and beta2 {}. Take both in [0, 1).", options.beta1, options.beta2);
 }
 
-void Adam::update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
-                  std::int64_t number) {
-  const kernels::AdamProblem problem{.learning_rate = learning_rate,
-                                     .beta1 = options_.beta1,
-                                     .beta2 = options_.beta2,
-                                     .epsilon = options_.epsilon,
-                                     .weight_decay = options_.weight_decay,
-                                     .decoupled = options_.decoupled,
-                                     .gradient_scale = gradient_scale,
-                                     .step = number};
+void Adam::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+                  const StepNumber& gradient_scale) {
+  const auto problem_now = [this, learning_rate, gradient_scale] {
+    return kernels::AdamProblem{.learning_rate = learning_rate.now(),
+                                .beta1 = options_.beta1,
+                                .beta2 = options_.beta2,
+                                .epsilon = options_.epsilon,
+                                .weight_decay = options_.weight_decay,
+                                .decoupled = options_.decoupled,
+                                .gradient_scale = gradient_scale.now(),
+                                .step = steps()};
+  };
+  const kernels::AdamProblem problem = with_replay(problem_now);
   const Tensor& first = updates.front().parameter;
   visit_floating("Adam", first.dtype(), [&]<class T>(TypeTag<T>) {
     std::vector<kernels::AdamParameter<T>> parameters;
@@ -210,14 +235,18 @@ RmsProp::RmsProp(std::vector<NamedTensor> parameters, const RmsPropOptions& opti
   require_share("RmsProp", "momentum", options.momentum);
 }
 
-void RmsProp::update(const std::vector<Update>& updates, double learning_rate, double gradient_scale, std::int64_t) {
-  const kernels::RmsPropProblem problem{.learning_rate = learning_rate,
-                                        .smoothing = options_.smoothing,
-                                        .momentum = options_.momentum,
-                                        .epsilon = options_.epsilon,
-                                        .weight_decay = options_.weight_decay,
-                                        .centred = options_.centred,
-                                        .gradient_scale = gradient_scale};
+void RmsProp::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+                     const StepNumber& gradient_scale) {
+  const auto problem_now = [this, learning_rate, gradient_scale] {
+    return kernels::RmsPropProblem{.learning_rate = learning_rate.now(),
+                                   .smoothing = options_.smoothing,
+                                   .momentum = options_.momentum,
+                                   .epsilon = options_.epsilon,
+                                   .weight_decay = options_.weight_decay,
+                                   .centred = options_.centred,
+                                   .gradient_scale = gradient_scale.now()};
+  };
+  const kernels::RmsPropProblem problem = with_replay(problem_now);
   const bool has_velocity = options_.momentum != 0;
   const Tensor& first = updates.front().parameter;
   visit_floating("RmsProp", first.dtype(), [&]<class T>(TypeTag<T>) {

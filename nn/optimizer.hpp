@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "engine/captured_step.hpp"
 #include "nn/module.hpp"
 
 namespace orbitgrad::nn {
@@ -17,10 +18,12 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// One step with the gradient that backward() left at each parameter, times gradient_scale. A parameter without one
-  /// is an error that names it. The gradients stay.
-  void step(double learning_rate, double gradient_scale = 1);
+  /// is an error that names it. The gradients stay. In a step that is captured the numbers may be inputs of the step,
+  /// and each run of it counts as one step here.
+  void step(const StepNumber& learning_rate, const StepNumber& gradient_scale = 1);
   /// One step with these gradients, in the order of the parameters.
-  void step(const std::vector<Tensor>& gradients, double learning_rate, double gradient_scale = 1);
+  void step(const std::vector<Tensor>& gradients, const StepNumber& learning_rate,
+            const StepNumber& gradient_scale = 1);
   void clear_gradients();
   /// Whether every element of every gradient is finite: one reading of each, and one number back from each device. A
   /// gradient whose sum is beyond its type counts as not finite.
@@ -54,9 +57,9 @@ class Optimizer {
     Tensor gradient;
     std::vector<Tensor>& slots;
   };
-  /// Updates parameters of one device and dtype; number counts the steps from 1.
-  virtual void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
-                      std::int64_t number) = 0;
+  /// Updates parameters of one device and dtype; steps() is the number of this step, from 1.
+  virtual void update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+                      const StepNumber& gradient_scale) = 0;
 
  private:
   struct Entry {
@@ -79,8 +82,8 @@ class Sgd final : public Optimizer {
   explicit Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options = {});
 
  private:
-  void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
-              std::int64_t number) override;
+  void update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+              const StepNumber& gradient_scale) override;
   SgdOptions options_;
 };
 
@@ -98,8 +101,8 @@ class Adam : public Optimizer {
   explicit Adam(std::vector<NamedTensor> parameters, const AdamOptions& options = {});
 
  private:
-  void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
-              std::int64_t number) override;
+  void update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+              const StepNumber& gradient_scale) override;
   AdamOptions options_;
 };
 
@@ -123,8 +126,8 @@ class RmsProp final : public Optimizer {
   explicit RmsProp(std::vector<NamedTensor> parameters, const RmsPropOptions& options = {});
 
  private:
-  void update(const std::vector<Update>& updates, double learning_rate, double gradient_scale,
-              std::int64_t number) override;
+  void update(const std::vector<Update>& updates, const StepNumber& learning_rate,
+              const StepNumber& gradient_scale) override;
   RmsPropOptions options_;
 };
 

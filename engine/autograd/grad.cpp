@@ -10,8 +10,19 @@
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/transfer.hpp"
+#include "kernels/device_graph.hpp"
 
 namespace orbitgrad {
+
+namespace {
+
+/// Whether a step is captured now and the tensor was there before.
+bool is_older_than_step(const Tensor& x) {
+  const kernels::DeviceGraph* graph = kernels::DeviceGraph::recording();
+  return graph != nullptr && x.defined() && x.numel() > 0 && !graph->owns(x.body().storage->data);
+}
+
+}  // namespace
 
 /// One backward pass: the nodes reachable from the outputs, the gradient collected at each, and which are wanted.
 class GraphWalk {
@@ -188,9 +199,15 @@ void backward(const Tensor& output, const GradOptions& options) {
   const GradMode mode(options.create_graph);
   for (Node* node : walk.nodes()) {
     if (!node->is_leaf() || !walk.gradient(node).defined()) continue;
-    Tensor& collected = static_cast<Leaf*>(node)->gradient;
+    auto& leaf = static_cast<Leaf&>(*node);
+    const Tensor& before = leaf.gradient;
+    require(
+        !is_older_than_step(before), "backward",
+        "a leaf has a gradient from before the step that is captured, of shape {}: later runs would add to that one. "
+        "Clear the gradients in the step.",
+        before.defined() ? before.shape() : Shape{});
     const Tensor& gradient = walk.gradient(node);  // where the leaf was at the forward; it may have been moved since
-    collected = collected.defined() ? add(collected, to_device(gradient, collected.device())) : gradient;
+    leaf.set_gradient(before.defined() ? add(before, to_device(gradient, before.device())) : gradient);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/error.hpp"
 #include "engine/observe/call_stack.hpp"
+#include "kernels/device_graph.hpp"
 
 namespace orbitgrad {
 
@@ -17,6 +18,14 @@ thread_local std::vector<std::shared_ptr<Node>>* waiting = nullptr;
 std::atomic<std::uint64_t> sequence_counter{0};
 
 }  // namespace
+
+void Leaf::set_gradient(const Tensor& value) {
+  if (kernels::DeviceGraph* graph = kernels::DeviceGraph::recording()) {
+    graph->at_replay([self = shared_from_this(), this, value] { gradient = value; });
+    graph->on_abandon([self = shared_from_this(), this, before = gradient] { gradient = before; });
+  }
+  gradient = value;
+}
 
 GradMode::GradMode(bool is_on) : previous_(recording) { recording = is_on; }
 GradMode::~GradMode() { recording = previous_; }

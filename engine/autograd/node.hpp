@@ -96,6 +96,8 @@ class Leaf final : public Node {
   Saves saves() const override { return Saves::nothing(); }
   std::vector<Tensor> backward(const Tensor&) override { return {}; }
   bool is_leaf() const override { return true; }
+  /// In a step that is captured: each run sets it again, and a recording that is given up brings the old one back.
+  void set_gradient(const Tensor& value);
 
   Tensor gradient;
 };

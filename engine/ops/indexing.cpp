@@ -2,8 +2,9 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
+#include "engine/ops/cast.hpp"
+#include "engine/ops/checked_index.hpp"
 #include "engine/ops/creation.hpp"
-#include "engine/ops/row_groups.hpp"
 #include "engine/ops/segments.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
@@ -96,13 +97,7 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   require(classes >= 0, "one_hot", "the number of classes must not be negative, got {}. Count them from 0 up.",
           classes);
   const NoGrad no_grad;
-  const Tensor dense = on_host(index);
-  const std::int64_t* labels = dense.host_data<std::int64_t>();
-  for (std::int64_t i = 0; i < dense.numel(); ++i)  // no counting from the end: a label of -1 is a mistake
-    require(labels[i] >= 0 && labels[i] < classes, "one_hot",
-            "label {} at position {} of an index {} is no class. Use 0 to {}.", labels[i], i, index.shape(),
-            classes - 1);
-  const Tensor column = unsqueeze(index, index.rank());
+  const Tensor column = unsqueeze(checked_classes("one_hot", index, classes), index.rank());
   return scatter_add(ones(column.shape(), dtype, index.device()), -1, column, classes);
 }
 

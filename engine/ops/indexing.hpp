@@ -1,4 +1,5 @@
-// Picking elements by position. Positions are int64 tensors, each in [-length, length) of the axis it indexes.
+// Picking elements by position. Positions are int64 tensors, each in [-length, length) of the axis it indexes; for one
+// outside see checked_index.hpp.
 #pragma once
 
 #include "engine/tensor.hpp"

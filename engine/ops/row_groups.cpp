@@ -1,29 +1,10 @@
 #include "engine/ops/row_groups.hpp"
 
 #include "engine/autograd/node.hpp"
-#include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/transfer.hpp"
 
 namespace orbitgrad {
-
-Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t length) {
-  require(index.dtype() == DType::int64, op, "positions must be int64, got {}. Convert with to(DType::int64).",
-          name(index.dtype()));
-  const Tensor dense = contiguous(index), here = on_host(dense);
-  const std::int64_t* values = here.host_data<std::int64_t>();
-  bool has_negative = false;
-  for (std::int64_t i = 0; i < dense.numel(); ++i) {
-    require(values[i] >= -length && values[i] < length, op,
-            "position {} is outside an axis of length {}. Use -{} to {}.", values[i], length, length, length - 1);
-    has_negative = has_negative || values[i] < 0;
-  }
-  if (!has_negative) return dense;
-  Tensor moved = Tensor::empty(dense.shape(), DType::int64, DeviceKind::cpu);
-  std::int64_t* target = fresh_host_data<std::int64_t>(moved);
-  for (std::int64_t i = 0; i < dense.numel(); ++i) target[i] = values[i] < 0 ? values[i] + length : values[i];
-  return to_device(moved, index.device());
-}
 
 const RowGroups::Lists& RowGroups::lists() const {
   std::call_once(made_, [this] {

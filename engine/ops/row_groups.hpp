@@ -6,13 +6,10 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/ops/checked_index.hpp"
 #include "engine/tensor.hpp"
 
 namespace orbitgrad {
-
-/// Dense int64 positions in [0, length): negative ones are moved up, others outside are an error of `op`. They are read
-/// on the host, whatever the device, so that a wrong position is an error of this op and not of a later one.
-Tensor checked_index(std::string_view op, const Tensor& index, std::int64_t length);
 
 /// Immutable but for the lists, which are made when first asked for.
 class RowGroups {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/captured_step.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/indexing.hpp"
@@ -174,8 +175,9 @@ Tensor act_on_regular(const Tensor& x, const groups::LatticeGroup& group, int el
   std::vector<std::int64_t> source;
   const int inverse = group.group.inverse(element);
   for (int t = 0; t < group.order(); ++t) source.push_back(group.group.product(inverse, t));
-  return act_on_image(index_select(x, -3, to_device(from_vector(source, {group.order()}, DeviceKind::cpu), x.device())),
-                      group, element);
+  return act_on_image(
+      index_select(x, -3, constant_on(from_vector(source, {group.order()}, DeviceKind::cpu), x.device())), group,
+      element);
 }
 
 Tensor orbit_mean(const Tensor& x, const groups::Action& action) {
@@ -210,6 +212,7 @@ Tensor rotate_bilinear(const Tensor& x, const Tensor& angles) {
   require(angles.defined() && angles.shape() == Shape{x.size(0)}, op,
           "the angles must be [{}], one per image, got {}. Give one for each.", x.size(0),
           angles.defined() ? angles.shape().to_string() : "an undefined tensor");
+  refuse_while_capturing(op, "later runs would turn by the same angles, which are read here. Rotate before the step.");
   const Tensor radians = on_host(cast(angles.detach(), DType::float64));
   for (std::int64_t i = 0; i < radians.numel(); ++i)
     require(std::isfinite(radians.host_data<double>()[i]), op,

@@ -1,9 +1,12 @@
 #include "engine/ops/transfer.hpp"
 
 #include "engine/autograd/node.hpp"
+#include "engine/captured_step.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/cast.hpp"
+#include "engine/ops/checked_index.hpp"
 #include "kernels/device_memory.hpp"
+#include "kernels/gather_axis/check_index.hpp"
 
 namespace orbitgrad {
 
@@ -30,6 +33,8 @@ void copy_bytes(const Tensor& from, Tensor& to) {
         memory.copy_to_device(fresh_data<T>(to), from.host_data<T>(), bytes);
       else
         memory.copy_to_host(fresh_host_data<T>(to), from.data<T>(), bytes);
+      if (!is_from_host)
+        if (const auto fault = kernels::take_index_fault(device)) fail_index(*fault);
     } catch (const kernels::LaunchError& error) {
       fail_launch("to_device", device, error);
     }
@@ -38,9 +43,15 @@ void copy_bytes(const Tensor& from, Tensor& to) {
 
 }  // namespace
 
-Tensor to_device(const Tensor& x, DeviceKind device) {
+Tensor to_device(const Tensor& x, DeviceKind device, std::source_location where) {
   if (x.device() == device) return x;
   require_available("to_device", device);
+  if (device == DeviceKind::cpu)
+    refuse_while_capturing("to_device", "a later run would not read this value. Return the tensor, read it after.",
+                           &where);
+  else
+    refuse_while_capturing("to_device", "later runs would see the same values. Make the tensor an input of the step.",
+                           &where);
   Tensor result = Tensor::empty(x.shape(), x.dtype(), device);
   if (x.numel() > 0) {
     const NoGrad no_grad;
@@ -56,9 +67,9 @@ Tensor to_device(const Tensor& x, DeviceKind device) {
   return record<ToDeviceNode>(std::move(result), {&x}, x.device());
 }
 
-Tensor on_host(const Tensor& x) {
+Tensor on_host(const Tensor& x, std::source_location where) {
   const NoGrad no_grad;
-  return to_device(contiguous(x), DeviceKind::cpu);
+  return to_device(contiguous(x), DeviceKind::cpu, where);
 }
 
 }  // namespace orbitgrad

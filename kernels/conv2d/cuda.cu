@@ -154,11 +154,8 @@ GatheredProduct forward_product(const Conv2dProblem& p) {
 GatheredProduct transposed_product(const Conv2dProblem& p) {
   GatheredProduct product = forward_product(p);
   std::swap(product.in_fields, product.out_fields);
-  for (GatheredAxis* axis : {&product.rows, &product.columns}) {
-    std::swap(axis->in, axis->out);
-    std::swap(axis->step, axis->gap);
-    axis->padding = axis->dilation * (axis->kernel - 1) - axis->padding;
-  }
+  product.rows = transposed(product.rows);
+  product.columns = transposed(product.columns);
   return product;
 }
 

@@ -31,6 +31,17 @@ struct GatheredAxis {
   }
 };
 
+/// The axis of the input gradient: what was read is written.
+inline GatheredAxis transposed(const GatheredAxis& axis) {
+  return {axis.out,
+          axis.in,
+          axis.kernel,
+          axis.gap,
+          axis.step,
+          axis.dilation,
+          axis.dilation * (axis.kernel - 1) - axis.padding};
+}
+
 /// in [batch, groups in_fields, in_elements, rows.in, columns.in], w [groups out_fields, in_fields, in_elements,
 /// rows.kernel, columns.kernel], out [batch, groups out_fields, out_elements, rows.out, columns.out].
 struct GatheredProduct {

@@ -7,8 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 #include "kernels/block_pool.hpp"
+#include "kernels/cuda/device_graph.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/launch_error.hpp"
 
@@ -85,44 +87,95 @@ class StagingBuffers {
   std::size_t next_ = 0;
 };
 
+SegmentSource driver() {
+  return {[](std::size_t bytes) -> void* {
+            void* segment = nullptr;
+            const cudaError_t status = cudaMalloc(&segment, bytes);
+            if (status == cudaErrorMemoryAllocation) {  // told by the pool
+              cudaGetLastError();
+              return nullptr;
+            }
+            check(status, "memory of the device");
+            return segment;
+          },
+          [](void* segment) { cudaFree(segment); }};
+}
+
+void refuse_while_recording(const char* what) {
+  if (CudaGraph::recording() != nullptr)
+    throw LaunchError(fmt::format("{} in a step that is recorded: a replay would not make it again", what));
+}
+
 class CudaMemory final : public DeviceMemory {
  public:
+  // A tool such as compute-sanitizer knows only the driver's blocks: for it each of ours is one.
   CudaMemory()
-      : pool_({[](std::size_t bytes) -> void* {
-                 void* segment = nullptr;
-                 const cudaError_t status = cudaMalloc(&segment, bytes);
-                 if (status == cudaErrorMemoryAllocation) {  // told by the pool
-                   cudaGetLastError();
-                   return nullptr;
-                 }
-                 check(status, "memory of the device");
-                 return segment;
-               },
-               [](void* segment) { cudaFree(segment); }},
-              // A tool such as compute-sanitizer knows only the driver's blocks: for it each of ours is one.
+      : pool_(driver(),
               std::getenv("ORBITGRAD_CUDA_NO_POOL") == nullptr ? BlockPool::Reuse::blocks : BlockPool::Reuse::none) {}
 
-  void* allocate(std::int64_t bytes) override { return pool_.allocate(bytes); }
-  void release(void* pointer, std::int64_t) override { pool_.release(pointer); }
+  void* allocate(std::int64_t bytes) override {
+    CudaGraph* graph = CudaGraph::recording();
+    return (graph == nullptr ? pool_ : graph->pool()).allocate(bytes);
+  }
+  void release(void* pointer, std::int64_t) override {
+    if (pointer != nullptr && !pool_.holds(pointer)) {
+      const std::lock_guard lock(pools_mutex_);
+      for (const auto& pool : graph_pools_)
+        if (pool->holds(pointer)) return pool->release(pointer);
+    }
+    pool_.release(pointer);
+  }
+  std::shared_ptr<BlockPool> add_graph_pool() {
+    const std::lock_guard lock(pools_mutex_);
+    std::erase_if(graph_pools_, is_over);
+    return graph_pools_.emplace_back(std::make_shared<BlockPool>(driver()));
+  }
   void copy_to_device(void* to, const void* from_host, std::int64_t bytes) override {
+    refuse_while_recording("a copy from the host");
     const std::lock_guard lock(mutex_);
     staging_.to_device(to, from_host, static_cast<std::size_t>(bytes));
   }
   void copy_to_host(void* to_host, const void* from, std::int64_t bytes) override {
+    refuse_while_recording("a copy to the host");
     const std::lock_guard lock(mutex_);
     staging_.to_host(to_host, from, static_cast<std::size_t>(bytes));
   }
-  void synchronize() override { check(cudaStreamSynchronize(current_stream()), "work on the device failed"); }
+  void synchronize() override {
+    refuse_while_recording("waiting for the device");
+    check(cudaStreamSynchronize(current_stream()), "work on the device failed");
+  }
   void trim() override {
     synchronize();  // the driver may not take back what the device still uses
     pool_.trim();
+    const std::lock_guard lock(pools_mutex_);
+    std::erase_if(graph_pools_, is_over);
   }
+  /// Of the memory outside graphs.
   void set_limit(std::int64_t bytes) override { pool_.set_limit(bytes); }
-  DeviceMemoryStatistics statistics() const override { return pool_.statistics(); }
+  DeviceMemoryStatistics statistics() const override {
+    DeviceMemoryStatistics all = pool_.statistics();
+    const std::lock_guard lock(pools_mutex_);
+    for (const auto& pool : graph_pools_) {
+      const DeviceMemoryStatistics own = pool->statistics();
+      all.live_bytes += own.live_bytes;
+      all.peak_live_bytes += own.peak_live_bytes;
+      all.reserved_bytes += own.reserved_bytes;
+      all.allocations += own.allocations;
+      all.system_allocations += own.system_allocations;
+    }
+    return all;
+  }
 
  private:
+  /// The graph is gone, and so are the tensors it made.
+  static bool is_over(const std::shared_ptr<BlockPool>& pool) {
+    return pool.use_count() == 1 && pool->statistics().live_bytes == 0;
+  }
+
   std::mutex mutex_;
+  mutable std::mutex pools_mutex_;
   BlockPool pool_;
+  std::vector<std::shared_ptr<BlockPool>> graph_pools_;
   StagingBuffers staging_;
 };
 
@@ -157,11 +210,12 @@ const Status& status() {
   return found;
 }
 
-DeviceMemory* find() {
-  if (!status().usable) return nullptr;
-  static CudaMemory* memory = new CudaMemory;  // never destroyed: the driver may be gone before static tensors are
-  return memory;
+CudaMemory& memory() {
+  static auto* memory = new CudaMemory;  // never destroyed: the driver may be gone before static tensors are
+  return *memory;
 }
+
+DeviceMemory* find() { return status().usable ? &memory() : nullptr; }
 
 const bool registered = [] {
   register_device_memory(DeviceKind::cuda, find, [] { return status().description; });
@@ -169,4 +223,7 @@ const bool registered = [] {
 }();
 
 }  // namespace
+
+std::shared_ptr<BlockPool> make_graph_pool() { return memory().add_graph_pool(); }
+
 }  // namespace orbitgrad::kernels

@@ -1,4 +1,4 @@
-// The stream all work of the GPU goes to: one a device. A captured step puts its own stream here while it records.
+// The stream all work of the GPU goes to: one a device. A thread that records a graph puts the graph's stream here.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -6,7 +6,7 @@
 namespace orbitgrad::kernels {
 
 inline cudaStream_t& current_stream() {
-  static cudaStream_t stream = cudaStreamLegacy;
+  thread_local cudaStream_t stream = cudaStreamLegacy;
   return stream;
 }
 

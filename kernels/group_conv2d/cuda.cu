@@ -52,11 +52,8 @@ GatheredProduct transposed_product(const GroupConv2dProblem& p) {
   GatheredProduct product = forward_product(p);
   std::swap(product.in_fields, product.out_fields);
   std::swap(product.in_elements, product.out_elements);
-  for (GatheredAxis* axis : {&product.rows, &product.columns}) {
-    std::swap(axis->in, axis->out);
-    std::swap(axis->step, axis->gap);
-    axis->padding = axis->dilation * (axis->kernel - 1) - axis->padding;
-  }
+  product.rows = transposed(product.rows);
+  product.columns = transposed(product.columns);
   return product;
 }
 

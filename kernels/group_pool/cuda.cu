@@ -1,49 +1,32 @@
-#include <algorithm>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "kernels/cuda/device.hpp"
+#include "kernels/device_table.hpp"
 #include "kernels/group_pool/group_pool.hpp"
 #include "kernels/pooling/pooling.hpp"
 
 namespace orbitgrad::kernels {
 namespace {
 
-/// A table of the host as a kernel argument: by value if it is small, else in device memory. 0, 1, 2, ... if it has
-/// none.
+/// A table in the memory of the device as a kernel argument; 0, 1, 2, ... if it is null.
 struct Table {
-  static constexpr std::int64_t most = 256;
-  enum class Place { none, value, memory } place = Place::none;
-  const std::int32_t* memory = nullptr;
-  std::int32_t value[most];
+  const std::int32_t* entries;
 
-  __device__ std::int64_t operator[](std::int64_t i) const {
-    return place == Place::none ? i : place == Place::value ? value[i] : memory[i];
-  }
+  __device__ std::int64_t operator[](std::int64_t i) const { return entries == nullptr ? i : entries[i]; }
 };
 
-/// Keeps the device memory of a table while its kernel is launched.
+/// Keeps a table on the device while its kernel is launched; entries may be null.
 class TableOnDevice {
  public:
-  /// entries may be null.
-  TableOnDevice(const std::int32_t* entries, std::int64_t count)
-      : scratch_(entries && count > Table::most ? count * std::int64_t{sizeof(std::int32_t)} : 0) {
-    if (!entries) return;
-    if (count <= Table::most) {
-      table_.place = Table::Place::value;
-      std::copy_n(entries, count, table_.value);
-      return;
-    }
-    table_.place = Table::Place::memory;
-    table_.memory = scratch_.as<std::int32_t>();
-    device_memory(this_device)
-        ->copy_to_device(scratch_.as<std::int32_t>(), entries, count * std::int64_t{sizeof(std::int32_t)});
+  TableOnDevice(const std::int32_t* entries, std::int64_t count) {
+    if (entries != nullptr) on_device_ = device_table(this_device, std::span(entries, static_cast<std::size_t>(count)));
   }
-  const Table& table() const { return table_; }
+  Table table() const { return {on_device_.get()}; }
 
  private:
-  Scratch scratch_;
-  Table table_;
+  std::shared_ptr<const std::int32_t> on_device_;
 };
 
 /// The coset that each element is in, -1 for none; empty if some element is in two.

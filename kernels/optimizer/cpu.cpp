@@ -92,11 +92,9 @@ template void rmsprop_many<float>(const RmsPropProblem&, std::span<const RmsProp
 template void rmsprop_many<double>(const RmsPropProblem&, std::span<const RmsPropParameter<double>>);
 
 namespace {
-const CpuRegistration<SgdStep> sgd{"cpu", sgd_step<float>, sgd_step<double>};
-const CpuRegistration<AdamStep> adam{"cpu", adam_step<float>, adam_step<double>};
-const CpuRegistration<SgdMany> many_sgd{"cpu", sgd_many<float>, sgd_many<double>};
-const CpuRegistration<AdamMany> many_adam{"cpu", adam_many<float>, adam_many<double>};
-const CpuRegistration<RmsPropMany> many_rmsprop{"cpu", rmsprop_many<float>, rmsprop_many<double>};
+const CpuRegistration<SgdMany> sgd{"cpu", sgd_many<float>, sgd_many<double>};
+const CpuRegistration<AdamMany> adam{"cpu", adam_many<float>, adam_many<double>};
+const CpuRegistration<RmsPropMany> rmsprop{"cpu", rmsprop_many<float>, rmsprop_many<double>};
 }  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

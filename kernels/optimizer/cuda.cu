@@ -1,4 +1,5 @@
 #include "kernels/cuda/device.hpp"
+#include "kernels/device_graph.hpp"
 #include "kernels/optimizer/optimizer.hpp"
 
 namespace orbitgrad::kernels {
@@ -23,9 +24,9 @@ __device__ void update(const RmsPropCoefficients<T>& c, const RmsPropParameter<T
 }
 
 template <class Coefficients, class Parameter>
-__global__ void element_per_thread(Coefficients coefficients, Parameter parameter) {
+__global__ void element_per_thread(Changing<Coefficients> coefficients, Parameter parameter) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i < parameter.count) update(coefficients, parameter, i);
+  if (i < parameter.count) update(coefficients.get(), parameter, i);
 }
 
 constexpr int threads = 256, chunk = 4 * threads;  // elements of a parameter that a block takes
@@ -40,7 +41,8 @@ struct Table {
 };
 
 template <class Coefficients, class Parameter>
-__global__ void chunk_per_block(Coefficients coefficients, Table<Parameter> table) {
+__global__ void chunk_per_block(Changing<Coefficients> changing, Table<Parameter> table) {
+  const Coefficients coefficients = changing.get();
   int begin = 0, end = table.count;  // the last parameter whose first block is not after this one is in [begin, end)
   while (end - begin > 1) {
     const int middle = (begin + end) / 2;
@@ -53,21 +55,28 @@ __global__ void chunk_per_block(Coefficients coefficients, Table<Parameter> tabl
     if (first + k * threads < parameter.count) update(coefficients, parameter, first + k * threads);
 }
 
-template <class Coefficients, class Parameter>
-void run_one(std::string_view name, const Coefficients& coefficients, const Parameter& parameter) {
-  if (parameter.count == 0) return;
-  launch(name, element_per_thread<Coefficients, Parameter>,
-         {.grid = blocks_for(parameter.count, threads), .block = threads}, coefficients, parameter);
+/// Those of the problem, and in a recorded step of each later run.
+template <class Coefficients, class Problem>
+Changing<Coefficients> coefficients_of(const Problem& problem) {
+  DeviceGraph* graph = DeviceGraph::recording();
+  if (graph == nullptr || !problem.at_replay) return {Coefficients(problem)};
+  const auto now = [at_replay = problem.at_replay] { return Coefficients(at_replay()); };
+  return {now(), graph->changing<Coefficients>(now)};
 }
 
 template <class Coefficients, class Parameter>
-void run_each(std::string_view name, const Coefficients& coefficients, std::span<const Parameter> parameters) {
-  for (const Parameter& parameter : parameters) run_one(name, coefficients, parameter);
+void run_each(std::string_view name, const Changing<Coefficients>& coefficients,
+              std::span<const Parameter> parameters) {
+  for (const Parameter& parameter : parameters)
+    if (parameter.count > 0)
+      launch(name, element_per_thread<Coefficients, Parameter>,
+             {.grid = blocks_for(parameter.count, threads), .block = threads}, coefficients, parameter);
 }
 
 template <class Coefficients, class Parameter>
-void run_together(std::string_view name, const Coefficients& coefficients, std::span<const Parameter> parameters) {
-  static_assert(sizeof(Coefficients) + sizeof(Table<Parameter>) <= 4096);
+void run_together(std::string_view name, const Changing<Coefficients>& coefficients,
+                  std::span<const Parameter> parameters) {
+  static_assert(sizeof(Changing<Coefficients>) + sizeof(Table<Parameter>) <= 4096);
   Table<Parameter> table{};
   unsigned blocks = 0;
   const auto flush = [&] {
@@ -87,41 +96,30 @@ void run_together(std::string_view name, const Coefficients& coefficients, std::
 }
 
 template <class T>
-void sgd_step(const SgdProblem& p, T* parameter, const T* gradient, T* velocity) {
-  run_one("optimizer.sgd", SgdCoefficients<T>(p), SgdParameter<T>{parameter, gradient, velocity, p.count});
-}
-template <class T>
-void adam_step(const AdamProblem& p, T* parameter, const T* gradient, T* first, T* second) {
-  run_one("optimizer.adam", AdamCoefficients<T>(p), AdamParameter<T>{parameter, gradient, first, second, p.count});
-}
-template <class T>
 void sgd_each(const SgdProblem& p, std::span<const SgdParameter<T>> parameters) {
-  run_each("optimizer.sgd", SgdCoefficients<T>(p), parameters);
+  run_each("optimizer.sgd", coefficients_of<SgdCoefficients<T>>(p), parameters);
 }
 template <class T>
 void adam_each(const AdamProblem& p, std::span<const AdamParameter<T>> parameters) {
-  run_each("optimizer.adam", AdamCoefficients<T>(p), parameters);
+  run_each("optimizer.adam", coefficients_of<AdamCoefficients<T>>(p), parameters);
 }
 template <class T>
 void sgd_together(const SgdProblem& p, std::span<const SgdParameter<T>> parameters) {
-  run_together("optimizer.sgd_many", SgdCoefficients<T>(p), parameters);
+  run_together("optimizer.sgd_many", coefficients_of<SgdCoefficients<T>>(p), parameters);
 }
 template <class T>
 void adam_together(const AdamProblem& p, std::span<const AdamParameter<T>> parameters) {
-  run_together("optimizer.adam_many", AdamCoefficients<T>(p), parameters);
+  run_together("optimizer.adam_many", coefficients_of<AdamCoefficients<T>>(p), parameters);
 }
 
 template <class T>
 void rmsprop_each(const RmsPropProblem& p, std::span<const RmsPropParameter<T>> parameters) {
-  run_each("optimizer.rmsprop", RmsPropCoefficients<T>(p), parameters);
+  run_each("optimizer.rmsprop", coefficients_of<RmsPropCoefficients<T>>(p), parameters);
 }
 template <class T>
 void rmsprop_together(const RmsPropProblem& p, std::span<const RmsPropParameter<T>> parameters) {
-  run_together("optimizer.rmsprop_many", RmsPropCoefficients<T>(p), parameters);
+  run_together("optimizer.rmsprop_many", coefficients_of<RmsPropCoefficients<T>>(p), parameters);
 }
-
-const DeviceRegistration<SgdStep> sgd{"element_per_thread", sgd_step<float>, sgd_step<double>};
-const DeviceRegistration<AdamStep> adam{"element_per_thread", adam_step<float>, adam_step<double>};
 
 // One launch a parameter.
 const DeviceRegistration<SgdMany> sgd_launches{"launch_per_parameter", sgd_each<float>, sgd_each<double>};

@@ -12,6 +12,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -26,6 +27,7 @@ struct SgdProblem {
   double weight_decay = 0;
   bool nesterov = false;
   double gradient_scale = 1;  ///< multiplies the gradient first: clipping by norm costs no pass of its own
+  std::function<SgdProblem()> at_replay = {};  ///< in a recorded step: the problem of a later run; else empty
 
   std::int64_t flops() const { return 6 * count; }
   std::int64_t bytes(std::int64_t element_size) const { return element_size * count * (momentum != 0 ? 5 : 3); }
@@ -41,6 +43,7 @@ struct AdamProblem {
   bool decoupled = false;  ///< AdamW
   double gradient_scale = 1;
   std::int64_t step = 1;  ///< t, counted from 1: the number of this step
+  std::function<AdamProblem()> at_replay = {};
 
   std::int64_t flops() const { return 14 * count; }
   std::int64_t bytes(std::int64_t element_size) const { return 7 * element_size * count; }
@@ -55,6 +58,7 @@ struct RmsPropProblem {
   double weight_decay = 0;
   bool centred = false;  ///< divides by the deviation of the gradient instead of its root mean square
   double gradient_scale = 1;
+  std::function<RmsPropProblem()> at_replay = {};
 
   std::int64_t flops() const { return 10 * count; }
   std::int64_t bytes(std::int64_t element_size) const {
@@ -160,20 +164,6 @@ ORBITGRAD_HOST_DEVICE inline T rmsprop_update(const RmsPropCoefficients<T>& c, T
   *velocity = b;
   return parameter - c.learning_rate * b;
 }
-
-template <class T>
-struct SgdStep {
-  using Problem = SgdProblem;
-  using Launch = void(const Problem&, T* parameter, const T* gradient, T* velocity);
-  static constexpr std::string_view name = "optimizer.sgd";
-};
-
-template <class T>
-struct AdamStep {
-  using Problem = AdamProblem;
-  using Launch = void(const Problem&, T* parameter, const T* gradient, T* first, T* second);
-  static constexpr std::string_view name = "optimizer.adam";
-};
 
 /// One of many parameters; all arrays: [count]. velocity may be null if momentum is 0.
 template <class T>

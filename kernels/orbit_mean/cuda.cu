@@ -1,6 +1,10 @@
-// Orbit means on a device. The gather indices of a problem stay in host memory; each launch brings the rows it needs.
+// Orbit means on a device. The gather indices of a problem lie in host memory; the rows it needs become a table.
 // Sums run in double, in order of k, as on the cpu: the same bits.
+#include <span>
+#include <vector>
+
 #include "kernels/cuda/device.hpp"
+#include "kernels/device_table.hpp"
 #include "kernels/orbit_mean/orbit_mean.hpp"
 
 namespace orbitgrad::kernels {
@@ -9,27 +13,25 @@ namespace {
 /// The rows of the terms of a problem, [terms, size], in the device's memory.
 class OrbitRowsOnDevice {
  public:
-  explicit OrbitRowsOnDevice(const OrbitProblem& p) : problem_(p), rows_(p.terms * row_bytes()) {
-    DeviceMemory* memory = device_memory(this_device);
-    if (p.selected == nullptr) {
-      memory->copy_to_device(rows_.as<std::int32_t>(), p.source, p.terms * row_bytes());
-    } else {
+  explicit OrbitRowsOnDevice(const OrbitProblem& p) : problem_(p) {
+    std::span<const std::int32_t> rows(p.source,
+                                       static_cast<std::size_t>(p.selected == nullptr ? p.terms * p.size : 0));
+    std::vector<std::int32_t> selected;
+    if (p.selected != nullptr) {
       for (std::int64_t k = 0; k < p.terms; ++k)
-        memory->copy_to_device(rows_.as<std::int32_t>() + k * p.size, orbit_source(p, k), row_bytes());
+        selected.insert(selected.end(), orbit_source(p, k), orbit_source(p, k) + p.size);
+      rows = selected;
     }
+    rows_ = device_table(this_device, rows);
+    problem_.source = rows_.get();
+    problem_.selected = nullptr;
   }
   /// The same problem, for a kernel.
-  OrbitProblem problem() const {
-    OrbitProblem on_device = problem_;
-    on_device.source = rows_.as<std::int32_t>();
-    on_device.selected = nullptr;
-    return on_device;
-  }
+  const OrbitProblem& problem() const { return problem_; }
 
  private:
-  std::int64_t row_bytes() const { return problem_.size * static_cast<std::int64_t>(sizeof(std::int32_t)); }
-  const OrbitProblem& problem_;
-  Scratch rows_;
+  OrbitProblem problem_;
+  std::shared_ptr<const std::int32_t> rows_;
 };
 
 /// y[b, i] = 1 / divisor sum_k in[b batch_stride + k term_stride + source_k[i]], `images` images b a thread, so that an

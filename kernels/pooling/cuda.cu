@@ -52,7 +52,19 @@ struct AverageForward {
   }
 };
 
-// The backward passes gather, for an input, from the windows that cover it.
+/// The backward passes gather, for an input, from the windows that cover it: term(output, sum) adds
+/// what it gives.
+template <class Sum, class Term>
+__device__ Sum sum_of_windows(const Pool2dProblem& p, std::int64_t out_height, std::int64_t out_width,
+                              std::int64_t plane, std::int64_t row, std::int64_t col, Term&& term) {
+  const PoolRange rows = pool_covering(row, p.kernel_h, p.stride_h, p.pad_h, out_height);
+  const PoolRange cols = pool_covering(col, p.kernel_w, p.stride_w, p.pad_w, out_width);
+  Sum sum = 0;
+  for (std::int64_t i = rows.begin; i < rows.end; ++i)
+    for (std::int64_t j = cols.begin; j < cols.end; ++j) term((plane * out_height + i) * out_width + j, sum);
+  return sum;
+}
+
 template <class T>
 struct MaxBackward {
   Pool2dProblem p;
@@ -64,15 +76,9 @@ struct MaxBackward {
   std::int64_t rows() const { return p.height; }
   std::int64_t cols() const { return p.width; }
   __device__ void operator()(std::int64_t plane, std::int64_t row, std::int64_t col, std::int64_t at) const {
-    const PoolRange rows = pool_covering(row, p.kernel_h, p.stride_h, p.pad_h, out_height);
-    const PoolRange cols = pool_covering(col, p.kernel_w, p.stride_w, p.pad_w, out_width);
-    T sum = 0;
-    for (std::int64_t i = rows.begin; i < rows.end; ++i)
-      for (std::int64_t j = cols.begin; j < cols.end; ++j) {
-        const std::int64_t output = (plane * out_height + i) * out_width + j;
-        if (index[output] == row * p.width + col) sum += dy[output];
-      }
-    dx[at] = sum;
+    dx[at] = sum_of_windows<T>(p, out_height, out_width, plane, row, col, [&](std::int64_t output, T& sum) {
+      if (index[output] == row * p.width + col) sum += dy[output];
+    });
   }
 };
 
@@ -86,13 +92,9 @@ struct AverageAdjoint {
   std::int64_t rows() const { return p.height; }
   std::int64_t cols() const { return p.width; }
   __device__ void operator()(std::int64_t plane, std::int64_t row, std::int64_t col, std::int64_t at) const {
-    const PoolRange rows = pool_covering(row, p.kernel_h, p.stride_h, p.pad_h, out_height);
-    const PoolRange cols = pool_covering(col, p.kernel_w, p.stride_w, p.pad_w, out_width);
-    double sum = 0;
-    for (std::int64_t i = rows.begin; i < rows.end; ++i)
-      for (std::int64_t j = cols.begin; j < cols.end; ++j)
-        sum += static_cast<double>(dy[(plane * out_height + i) * out_width + j]);
-    dx[at] = static_cast<T>(sum / static_cast<double>(p.kernel_h * p.kernel_w));
+    const auto add = [&](std::int64_t output, double& sum) { sum += static_cast<double>(dy[output]); };
+    dx[at] = static_cast<T>(sum_of_windows<double>(p, out_height, out_width, plane, row, col, add) /
+                            static_cast<double>(p.kernel_h * p.kernel_w));
   }
 };
 

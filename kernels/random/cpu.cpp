@@ -82,6 +82,8 @@ const CpuRegistration<RandomNormal> normal{"cpu", random_normal<float>, random_n
 const CpuRegistration<RandomBernoulli> bernoulli{"cpu", random_bernoulli<float>, random_bernoulli<double>};
 const Registration<RandomIntegers> integers{
     {"cpu", DeviceKind::cpu, [](const RandomProblem&) { return true; }, random_integers}};
+const Registration<RandomPermutation> permutation{
+    {"cpu", DeviceKind::cpu, [](const RandomProblem&) { return true; }, random_permutation}};
 }  // namespace
 
 }  // namespace orbitgrad::kernels::cpu

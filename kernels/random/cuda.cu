@@ -1,4 +1,5 @@
 #include "kernels/cuda/device.hpp"
+#include "kernels/device_graph.hpp"
 #include "kernels/random/random.hpp"
 
 namespace orbitgrad::kernels {
@@ -41,11 +42,11 @@ struct Bernoulli {
 };
 
 template <class Distribution, class T>
-__global__ void element_per_thread(RandomProblem p, Distribution distribution, T* y) {
+__global__ void element_per_thread(RandomProblem p, Changing<std::uint64_t> key, Distribution distribution, T* y) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= p.count) return;
   T values[Distribution::elements];
-  distribution(philox(p.key, static_cast<std::uint64_t>(i / Distribution::elements)), values);
+  distribution(philox(key.get(), static_cast<std::uint64_t>(i / Distribution::elements)), values);
   T value = values[0];
   for (int k = 1; k < Distribution::elements; ++k)
     if (i % Distribution::elements == k) value = values[k];
@@ -53,27 +54,43 @@ __global__ void element_per_thread(RandomProblem p, Distribution distribution, T
 }
 
 template <class Distribution, class T>
-__global__ void philox_block_per_thread(RandomProblem p, Distribution distribution, T* y) {
+__global__ void philox_block_per_thread(RandomProblem p, Changing<std::uint64_t> key, Distribution distribution, T* y) {
   const std::int64_t block = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   const std::int64_t begin = block * Distribution::elements;
   if (begin >= p.count) return;
   T values[Distribution::elements];
-  distribution(philox(p.key, static_cast<std::uint64_t>(block)), values);
+  distribution(philox(key.get(), static_cast<std::uint64_t>(block)), values);
   for (int k = 0; k < Distribution::elements; ++k)
     if (begin + k < p.count) y[begin + k] = values[k];
 }
 
-__global__ void integer_per_thread(RandomProblem p, std::uint64_t bound, std::int64_t* y) {
+__global__ void integer_per_thread(RandomProblem p, Changing<std::uint64_t> key, std::uint64_t bound, std::int64_t* y) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i < p.count) y[i] = static_cast<std::int64_t>(integer_below(p.key, static_cast<std::uint64_t>(i), bound));
+  if (i < p.count) y[i] = static_cast<std::int64_t>(integer_below(key.get(), static_cast<std::uint64_t>(i), bound));
+}
+
+__global__ void partner_per_thread(RandomProblem p, Changing<std::uint64_t> key, std::int64_t* partner) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const auto index = static_cast<std::uint64_t>(i);
+  if (i < p.count) partner[i] = static_cast<std::int64_t>(integer_below(key.get(), index, index + 1));
+}
+
+/// By one thread: each swap may need the one before.
+__global__ void swap_partners(std::int64_t count, const std::int64_t* partner, std::int64_t* y) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] = i;
+  for (std::int64_t i = count - 1; i > 0; --i) {
+    const std::int64_t other = y[partner[i]];
+    y[partner[i]] = y[i];
+    y[i] = other;
+  }
 }
 
 struct ElementPerThread {
   template <class Distribution, class T>
   static void run(std::string_view name, const RandomProblem& p, const Distribution& distribution, T* y) {
     if (p.count == 0) return;
-    launch(name, element_per_thread<Distribution, T>, {.grid = blocks_for(p.count, 256), .block = 256}, p, distribution,
-           y);
+    launch(name, element_per_thread<Distribution, T>, {.grid = blocks_for(p.count, 256), .block = 256}, p,
+           changing_key(p.key), distribution, y);
   }
 };
 
@@ -82,7 +99,8 @@ struct BlockPerThread {
   static void run(std::string_view name, const RandomProblem& p, const Distribution& distribution, T* y) {
     if (p.count == 0) return;
     launch(name, philox_block_per_thread<Distribution, T>,
-           {.grid = blocks_for(p.count, 256 * Distribution::elements), .block = 256}, p, distribution, y);
+           {.grid = blocks_for(p.count, 256 * Distribution::elements), .block = 256}, p, changing_key(p.key),
+           distribution, y);
   }
 };
 
@@ -102,7 +120,15 @@ void bernoulli(const RandomProblem& p, double probability, T* y) {
 void integers(const RandomProblem& p, std::int64_t bound, std::int64_t* y) {
   if (p.count == 0) return;
   launch("random.integers", integer_per_thread, {.grid = blocks_for(p.count, 256), .block = 256}, p,
-         static_cast<std::uint64_t>(bound), y);
+         changing_key(p.key), static_cast<std::uint64_t>(bound), y);
+}
+
+void permutation(const RandomProblem& p, std::int64_t* y) {
+  if (p.count == 0) return;
+  const Scratch partner(p.count * std::int64_t{sizeof(std::int64_t)});
+  launch("random.permutation/draw", partner_per_thread, {.grid = blocks_for(p.count, 256), .block = 256}, p,
+         changing_key(p.key), partner.as<std::int64_t>());
+  launch("random.permutation/swap", swap_partners, {.grid = 1, .block = 1}, p.count, partner.as<std::int64_t>(), y);
 }
 
 template <class Run>
@@ -124,6 +150,8 @@ const Versions<BlockPerThread> whole_blocks{"philox_block_per_thread"};
 
 const Registration<RandomIntegers> integer_version{
     {"element_per_thread", this_device, [](const RandomProblem&) { return true; }, integers}};
+const Registration<RandomPermutation> permutation_version{
+    {"draws_in_parallel", this_device, [](const RandomProblem&) { return true; }, permutation}};
 
 }  // namespace
 }  // namespace orbitgrad::kernels

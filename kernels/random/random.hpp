@@ -94,6 +94,13 @@ struct RandomIntegers {
   static constexpr std::string_view name = "random.integers";
 };
 
+/// Swaps that depend on each other: where the host may be asked, it is faster.
+struct RandomPermutation {
+  using Problem = RandomProblem;
+  using Launch = void(const Problem&, std::int64_t* y);
+  static constexpr std::string_view name = "random.permutation";
+};
+
 namespace cpu {
 
 /// low + (high - low) u with u in [0, 1). The result stays below high unless rounding reaches it.

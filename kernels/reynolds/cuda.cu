@@ -1,7 +1,8 @@
-// The Reynolds projection on a device. The index tables of a problem stay in host memory; each launch brings them.
+// The Reynolds projection on a device. The index tables of a problem lie in host memory.
 #include <algorithm>
 
 #include "kernels/cuda/reduce.hpp"
+#include "kernels/device_table.hpp"
 #include "kernels/reynolds/reynolds.hpp"
 
 namespace orbitgrad::kernels {
@@ -11,17 +12,17 @@ namespace {
 class ReynoldsOnDevice {
  public:
   explicit ReynoldsOnDevice(const ReynoldsProblem& p)
-      : problem(p), out_(p.elements * p.rows * 4), in_(p.elements * p.cols * 4) {
-    DeviceMemory* memory = device_memory(this_device);
-    memory->copy_to_device(out_.as<std::int32_t>(), p.source_out, p.elements * p.rows * 4);
-    memory->copy_to_device(in_.as<std::int32_t>(), p.source_in, p.elements * p.cols * 4);
-    problem.source_out = out_.as<std::int32_t>();
-    problem.source_in = in_.as<std::int32_t>();
+      : problem(p), out_(table(p.source_out, p.elements * p.rows)), in_(table(p.source_in, p.elements * p.cols)) {
+    problem.source_out = out_.get();
+    problem.source_in = in_.get();
   }
   ReynoldsProblem problem;
 
  private:
-  Scratch out_, in_;
+  static std::shared_ptr<const std::int32_t> table(const std::int32_t* source, std::int64_t count) {
+    return device_table(this_device, std::span(source, static_cast<std::size_t>(count)));
+  }
+  std::shared_ptr<const std::int32_t> out_, in_;
 };
 
 template <class T>

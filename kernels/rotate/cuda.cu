@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "kernels/cuda/device.hpp"
+#include "kernels/device_table.hpp"
 #include "kernels/rotate/rotate.hpp"
 
 namespace orbitgrad::kernels {
@@ -70,12 +71,11 @@ void launch_rotate(const RotateProblem& p, const T* from, T* to) {
   std::vector<Direction> directions;
   for (std::int64_t image = 0; image < p.batch; ++image)
     directions.push_back({std::cos(p.angles[image]), std::sin(p.angles[image])});
-  const std::int64_t bytes = p.batch * std::int64_t{sizeof(Direction)}, groups = (p.channels + count - 1) / count;
-  const Scratch scratch(bytes);
-  device_memory(this_device)->copy_to_device(scratch.as<Direction>(), directions.data(), bytes);
+  const auto on_device = device_table<Direction>(this_device, directions);
+  const std::int64_t groups = (p.channels + count - 1) / count;
   launch(adjoint ? "rotate.adjoint" : "rotate.forward", rotate<adjoint, count, T>,
-         {.grid = blocks_for(p.batch * groups * p.height * p.width, 256), .block = 256}, p, scratch.as<Direction>(),
-         from, to, groups);
+         {.grid = blocks_for(p.batch * groups * p.height * p.width, 256), .block = 256}, p, on_device.get(), from, to,
+         groups);
 }
 
 // The formula; the adjoint as a gather, so that nobody else writes a pixel.

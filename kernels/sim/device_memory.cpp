@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "kernels/launch_error.hpp"
+#include "kernels/sim/device_graph.hpp"
 #include "kernels/sim/trace.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -60,15 +61,16 @@ void* SimMemory::allocate(std::int64_t bytes) {
   if (bytes < 0 || static_cast<std::size_t>(bytes) > capacity) refuse("the simulated device has 16 GiB");
   if (limit_ != 0 && statistics_.live_bytes + bytes > limit_) refuse(fmt::format("the limit is {}", limit_));
   const std::size_t size = footprint(static_cast<std::size_t>(bytes));
+  SimGraph* graph = SimGraph::recording();
   std::size_t begin = next_;
-  const auto take = [&](Offsets& from) {
+  const auto take = [&](FreeOffsets& from) {
     const auto found = from.find(size);
     if (found == from.end() || found->second.empty()) return false;
     begin = found->second.back();
     found->second.pop_back();
     return true;
   };
-  if (!take(free_)) {
+  if (!take(graph == nullptr ? free_ : free_of_graph_[graph])) {
     if (!take(given_back_)) {
       if (next_ + size > capacity) refuse("the simulated device has 16 GiB");
       next_ += size;
@@ -76,7 +78,8 @@ void* SimMemory::allocate(std::int64_t bytes) {
     ++statistics_.system_allocations;
     statistics_.reserved_bytes += static_cast<std::int64_t>(size);
   }
-  const Block block{begin, static_cast<std::size_t>(bytes), static_cast<std::uint64_t>(++statistics_.allocations)};
+  const Block block{begin, static_cast<std::size_t>(bytes), static_cast<std::uint64_t>(++statistics_.allocations),
+                    graph};
   live_.emplace(begin, block);
   statistics_.live_bytes += bytes;
   statistics_.peak_live_bytes = std::max(statistics_.peak_live_bytes, statistics_.live_bytes);
@@ -84,8 +87,33 @@ void* SimMemory::allocate(std::int64_t bytes) {
   __asan_poison_memory_region(memory, size);
   __asan_unpoison_memory_region(memory, block.bytes);
   std::memset(memory, 0xff, block.bytes);
-  if (Trace* trace = Trace::current()) trace->allocated(block);
+  if (Trace* trace = Trace::current()) trace->allocated(block, true);
+  if (graph != nullptr) graph->record([this, block] { allocate_again(block); });
   return memory;
+}
+
+void SimMemory::allocate_again(const Block& block) {
+  std::byte* memory = arena_ + block.begin;
+  __asan_poison_memory_region(memory, footprint(block.bytes));
+  __asan_unpoison_memory_region(memory, block.bytes);
+  std::memset(memory, 0xff, block.bytes);
+  if (Trace* trace = Trace::current()) trace->allocated(block, false);
+}
+
+void SimMemory::disown(const DeviceGraph* graph) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [begin, block] : live_)
+    if (block.owner == graph) block.owner = nullptr;
+  for (auto& [size, offsets] : free_of_graph_[graph])
+    free_[size].insert(free_[size].end(), offsets.begin(), offsets.end());
+  free_of_graph_.erase(graph);
+}
+
+bool SimMemory::is_owned(const void* address, const DeviceGraph* graph) const {
+  const std::lock_guard lock(mutex_);
+  if (!owns(address)) return false;
+  const auto after = live_.upper_bound(offset(address));
+  return after != live_.begin() && std::prev(after)->second.owner == graph;
 }
 
 const SimMemory::Block& SimMemory::live_block(const void* pointer, const char* action) const {
@@ -106,8 +134,13 @@ void SimMemory::release(void* pointer, std::int64_t bytes) {
   statistics_.live_bytes -= bytes;
   const std::size_t size = footprint(block.bytes);
   __asan_poison_memory_region(pointer, size);
-  free_[size].push_back(block.begin);
+  (block.owner == nullptr ? free_ : free_of_graph_[block.owner])[size].push_back(block.begin);
   if (Trace* trace = Trace::current()) trace->released(block);
+  if (SimGraph* graph = SimGraph::recording(); graph != nullptr && block.owner == graph)
+    graph->record([this, block] {
+      __asan_poison_memory_region(arena_ + block.begin, footprint(block.bytes));
+      if (Trace* trace = Trace::current()) trace->released(block);
+    });
 }
 
 void SimMemory::check_copy(const void* device, std::int64_t bytes, const char* action) const {
@@ -124,6 +157,7 @@ void SimMemory::check_copy(const void* device, std::int64_t bytes, const char* a
 }
 
 void SimMemory::copy_to_device(void* to, const void* from_host, std::int64_t bytes) {
+  SimGraph::refuse("a copy from the host");
   check_copy(to, bytes, "copy to the device");
   if (bytes == 0) return;
   std::memcpy(to, from_host, static_cast<std::size_t>(bytes));
@@ -131,6 +165,7 @@ void SimMemory::copy_to_device(void* to, const void* from_host, std::int64_t byt
 }
 
 void SimMemory::copy_to_host(void* to_host, const void* from, std::int64_t bytes) {
+  SimGraph::refuse("a copy to the host");
   check_copy(from, bytes, "copy to the host");
   if (bytes > 0) std::memcpy(to_host, from, static_cast<std::size_t>(bytes));
 }

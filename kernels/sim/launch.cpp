@@ -8,6 +8,7 @@
 #include "kernels/launch_error.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/sim/block.hpp"
+#include "kernels/sim/device_graph.hpp"
 #include "kernels/sim/grid.hpp"
 #include "kernels/sim/trace.hpp"
 
@@ -91,6 +92,7 @@ void run_grid(std::string_view kernel, const LaunchShape& shape, const KernelCal
   }
   Grid grid(kernel, shape, call, current_schedule, ++launches);
   check_launch(grid);
+  if (SimGraph* graph = SimGraph::recording()) return graph->record_launch(kernel, shape, call, traced);
   std::unique_lock alone(Trace::alone(), std::defer_lock);
   if (traced && Trace::current() != nullptr) alone.lock();
   if (traced) grid.trace = Trace::current();

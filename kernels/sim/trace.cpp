@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 
+#include "kernels/device_table.hpp"
 #include "kernels/launch_error.hpp"
 #include "kernels/sim/block.hpp"
 #include "kernels/sim/grid.hpp"
@@ -231,7 +232,7 @@ Trace* Trace::current() { return current_trace; }
 std::vector<std::string> Trace::findings() const {
   std::vector<std::string> all = state_->findings;
   for (const auto& [begin, allocation] : state_->allocations)
-    if (allocation.in_trace)
+    if (allocation.in_trace && !is_lasting(DeviceKind::sim, SimMemory::instance().address(begin)))
       all.push_back(fmt::format("leak: {} bytes of device memory (allocation {}) have not been released",
                                 allocation.block.bytes, allocation.block.number));
   return all;
@@ -322,9 +323,10 @@ std::mutex& Trace::alone() {
   return mutex;
 }
 
-void Trace::allocated(const SimMemory::Block& block) {
+void Trace::allocated(const SimMemory::Block& block, bool has_owner) {
   const std::lock_guard lock(alone());
-  state_->allocations.insert_or_assign(block.begin, State::Allocation{block, false, true});
+  state_->last_allocation = nullptr;
+  state_->allocations.insert_or_assign(block.begin, State::Allocation{block, false, has_owner});
 }
 
 void Trace::released(const SimMemory::Block& block) {

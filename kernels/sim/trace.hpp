@@ -83,7 +83,8 @@ class Trace {
               Access kind);
   /// An access told by the compiler's instrumentation, from that program counter.
   void access(const void* program_counter, const void* address, std::size_t bytes, Access kind);
-  void allocated(const SimMemory::Block& block);
+  /// has_owner: somebody has to release it, else it is a leak.
+  void allocated(const SimMemory::Block& block, bool has_owner);
   void released(const SimMemory::Block& block);
   void written_by_host(const void* address, std::size_t bytes);
 

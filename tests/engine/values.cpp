@@ -217,7 +217,7 @@ TEST(Values, Indexing) {
 
 TEST(Values, OneHotTakesClassesOnly) {
   const Tensor labels = from_vector<std::int64_t>({0, 2, 1, -1, 0, 2}, {2, 3});
-  EXPECT_ERROR(one_hot(labels, 3), "label -1 at position 3 of an index [2, 3] is no class. Use 0 to 2.");
+  EXPECT_ERROR(one_hot(labels, 3), "label -1 at position 3 of 6 is no class. Use 0 to 2.");
   EXPECT_ERROR(one_hot(from_vector<std::int64_t>({0, 3}), 3), "label 3 at position 1");
   EXPECT_ERROR(one_hot(from_vector<float>({0}), 3), "int64");
   EXPECT_EQ(one_hot(from_vector<std::int64_t>({}, {0}), 0).shape(), (Shape{0, 0}));

@@ -78,38 +78,10 @@ const SgdProblem sgd_problems[] = {{0, 0.1, 0.0, 0.01, false, 0.5}, {0, 0.1, 0.9
 const AdamProblem adam_problems[] = {{0, 0.01, 0.9, 0.99, 1e-8, 0.1, false, 2.0, 1},
                                      {0, 0.01, 0.9, 0.99, 1e-8, 0.1, true, 1.0, 3}};
 
-TYPED_TEST(OptimizerDeviceTest, OneParameterHasTheBitsOfTheCpu) {
-  using T = TypeParam;
-  for (const std::int64_t count : {0, 1, 1300}) {
-    for (SgdProblem p : sgd_problems) {
-      p.count = count;
-      Model<T> cpu(DeviceKind::cpu, {count});
-      kernels::cpu::sgd_step(p, cpu.array(0, 0), cpu.array(0, 1), cpu.array(0, 2));
-      const auto run = [&](const auto& version) {
-        Model<T> model(version.device, {count});
-        version.launch(p, model.array(0, 0), model.array(0, 1), p.momentum == 0 ? nullptr : model.array(0, 2));
-        return model.values();
-      };
-      check_every_version<kernels::SgdStep<T>>(p, run, cpu.values(), 0);
-    }
-    for (AdamProblem p : adam_problems) {
-      p.count = count;
-      Model<T> cpu(DeviceKind::cpu, {count});
-      kernels::cpu::adam_step(p, cpu.array(0, 0), cpu.array(0, 1), cpu.array(0, 2), cpu.array(0, 3));
-      const auto run = [&](const auto& version) {
-        Model<T> model(version.device, {count});
-        version.launch(p, model.array(0, 0), model.array(0, 1), model.array(0, 2), model.array(0, 3));
-        return model.values();
-      };
-      check_every_version<kernels::AdamStep<T>>(p, run, cpu.values(), 0);
-    }
-  }
-}
-
 TYPED_TEST(OptimizerDeviceTest, ManyParametersHaveTheBitsOfOneByOne) {
   using T = TypeParam;
   std::vector<std::int64_t> odd = {0, 5, 1024, 0, 1025, 3000, 1, 0}, full(64, 2), more(131, 3);
-  for (const auto& counts : {std::vector<std::int64_t>{}, {0}, {7}, odd, full, more}) {
+  for (const auto& counts : {std::vector<std::int64_t>{}, {0}, {1}, {1300}, odd, full, more}) {
     for (const SgdProblem& p : sgd_problems) {
       Model<T> cpu(DeviceKind::cpu, counts);
       for (const auto& each : cpu.sgd()) {

@@ -72,6 +72,13 @@ TEST(RandomDevice, IntegersAndDropoutInPlace) {
     }
     check_every_version<kernels::RandomIntegers>(p, run, y, 0);
   }
+  for (const std::int64_t count : {0, 1, 2, 300}) {
+    const kernels::RandomProblem p{count, 11};
+    std::vector<std::int64_t> y(static_cast<std::size_t>(count));
+    kernels::cpu::random_permutation(p, y.data());
+    check_every_version<kernels::RandomPermutation>(
+        p, [&](const auto& version) { return draw<std::int64_t>(version, p); }, y, 0);
+  }
   const auto x = random_values<float>(70, 1);
   const kernels::DropoutProblem p{70, 5, 0.5};
   std::vector<float> y(70);
