@@ -6,6 +6,7 @@
 #include "engine/autograd/grad.hpp"
 #include "engine/autograd/gradcheck.hpp"
 #include "engine/autograd/to_dot.hpp"
+#include "engine/captured_step.hpp"
 #include "engine/device.hpp"
 #include "engine/io/safetensors.hpp"
 #include "engine/observe/finite.hpp"
