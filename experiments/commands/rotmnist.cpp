@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
 
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/usage.hpp"
@@ -20,7 +19,6 @@ constexpr std::string_view op = "train rotmnist";
 struct CommandOptions {
   RotmnistOptions run;
   std::string augment = "none", device = "cpu", precision = "float32";
-  std::optional<bool> captured = {};
 };
 
 std::vector<std::string> model_names() {
@@ -43,7 +41,6 @@ void train(CommandOptions options) {
   check_choice(op, "schedule", run.training.schedule, nn::schedule_names());
   check_folder_name(op, run.name);
   run.training.device = device_of_option(op, options.device);
-  run.training.captured = options.captured.value_or(run.training.device == DeviceKind::cuda);
   check_implementation(op, run.training.device, run.implementation);
   check_choice(op, "precision", options.precision, {"float32", "tf32", "bf16", "fp16"});
   run.training.precision = parse_precision(options.precision);
@@ -90,8 +87,9 @@ Action install(CLI::App& app) {
   app.add_option("--name", run.name, "Name of the run (default: rotmnist-MODEL-seedSEED)");
   app.add_flag("--resume", run.resume, "Go on with the run of that name, or begin it if there is none");
   add_device_option(app, options->device);
-  app.add_flag("--captured,!--no-captured", options->captured,
-               "Record a training step once and run it again as one unit, to the same bits (default: on cuda only)");
+  app.add_flag(
+      "--captured", run.training.captured,
+      "On cuda and sim: record a training step once and run it again as one unit, to the same bits (default: off)");
   return [options] { train(*options); };
 }
 

@@ -7,6 +7,7 @@
 #include "engine/ops/symmetry.hpp"
 #include "engine/update.hpp"
 #include "kernels/device_memory.hpp"
+#include "kernels/sim/trace.hpp"
 #include "nn/layers.hpp"
 #include "nn/loss.hpp"
 #include "nn/optimizer.hpp"
@@ -142,6 +143,27 @@ TEST(CapturedStep, ReplayAloneAllocatesNothingAndSharesNoMemory) {
   }
   EXPECT_TRUE(same_bits(first.all(), eager.all()));
   EXPECT_TRUE(same_bits(second.all(), eager.all()));
+}
+
+TEST(CapturedStep, ATraceFindsNothingInAReplay) {
+  const kernels::sim::Trace trace;
+  {
+    Tensor weight = ones({3}, DType::float32, sim);
+    weight.set_requires_grad();
+    CapturedStep captured(
+        [&](const StepInputs& inputs) {
+          weight.set_grad({});
+          const Tensor y = dropout(inputs.tensors[0] * weight, 0.5, inputs.key.split(1));
+          sum(gather(y, 0, inputs.tensors[1]) * 2.0).backward();
+          assign(weight, weight - weight.grad());
+          return std::vector{y};
+        },
+        sim);
+    for (std::uint64_t run = 0; run < 4; ++run)
+      captured({ones({3}, DType::float32, cpu), from_vector(std::vector<std::int64_t>{2, 0, 2}, {3}, cpu)},
+               key.split(run));
+  }
+  EXPECT_EQ(trace.findings(), std::vector<std::string>{});
 }
 
 TEST(CapturedStep, GivesItsMemoryBack) {
