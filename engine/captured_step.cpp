@@ -45,7 +45,7 @@ std::vector<Tensor> without_history(std::vector<Tensor> results) {
 void fill(Tensor& target, const Tensor& source) {
   const Tensor dense = source.device() == DeviceKind::cpu ? contiguous(source) : source;
   if (dense.device() != DeviceKind::cpu) return assign(target, dense);
-  visit_dtype(target.dtype(), [&]<class T>(TypeTag<T>) {
+  visit_storage(target.dtype(), [&]<class T>(TypeTag<T>) {
     kernels::device_memory(target.device())
         ->copy_to_device(begin_update<T>(target), dense.data<T>(), target.numel() * item_size(target.dtype()));
   });

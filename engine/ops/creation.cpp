@@ -32,7 +32,7 @@ void require_representable(double value) {
 Tensor from_table(const Tensor& values, const Shape& shape, DeviceKind device) {
   Tensor result = Tensor::empty(shape, values.dtype(), device);
   if (result.numel() == 0) return result;
-  visit_dtype(values.dtype(), [&]<class T>(TypeTag<T>) {
+  visit_storage(values.dtype(), [&]<class T>(TypeTag<T>) {
     const std::span<const T> content(values.host_data<T>(), static_cast<std::size_t>(values.numel()));
     const auto table = [&] {
       try {

@@ -74,11 +74,16 @@ std::set<std::string> declared_ops() {
 }
 
 TEST(Catalogue, HasEveryPublicOp) {
-  const std::set<std::string> no_ops = {"engine/ops/arithmetic.hpp: with_number", "engine/ops/creation.hpp: from_span",
+  // How ops are written and read from the host, and symmetric_eigen, which is two ops there.
+  const std::set<std::string> no_ops = {"engine/ops/arithmetic.hpp: with_number",
+                                        "engine/ops/checked_index.hpp: checked_classes",
+                                        "engine/ops/checked_index.hpp: checked_index",
+                                        "engine/ops/creation.hpp: constant_on",
+                                        "engine/ops/creation.hpp: from_span",
                                         "engine/ops/creation.hpp: from_vector",
-                                        "engine/ops/linear_algebra.hpp: symmetric_eigen",  // two ops there
-
-                                        "engine/ops/transfer.hpp: on_host"};
+                                        "engine/ops/linear_algebra.hpp: symmetric_eigen",
+                                        "engine/ops/transfer.hpp: on_host",
+                                        "engine/ops/widening.hpp: in_float32"};
   const std::set<std::string> declared = declared_ops();
   EXPECT_GT(declared.size(), 120u);
   std::set<std::string> described;
