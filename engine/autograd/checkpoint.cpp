@@ -26,7 +26,7 @@ std::uint64_t fingerprint(const Tensor& x) {
   const NoGrad no_grad;
   const Tensor dense = contiguous(x.detach().to(DeviceKind::cpu));
   std::uint64_t hash = 14695981039346656037u;
-  visit_dtype(dense.dtype(), [&](auto tag) {
+  visit_storage(dense.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto* bytes = reinterpret_cast<const unsigned char*>(dense.host_data<T>());
     const std::size_t count = static_cast<std::size_t>(dense.numel()) * sizeof(T);

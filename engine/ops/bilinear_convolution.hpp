@@ -3,7 +3,8 @@
 // A Convolution is a value that knows its shapes and calls its kernels:
 //   static constexpr std::string_view name, input_gradient_name, filter_gradient_name, bias_gradient_name;
 //   Shape x_shape, w_shape, y_shape;                              // y_shape[1] counts the biases
-//   Rounding rounding;                                            // of both factors of every product
+//   Rounding rounding;                                            // of both factors of every product; the functions
+//                                                                 // below launch by it
 //   template <class T> void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const;
 //   template <class T> void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const;
 //   template <class T> void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const;

@@ -19,17 +19,18 @@ struct PlainConvolution {
 
   template <class T>
   void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
-    launch<kernels::Conv2dForward<T>>(name, device, kernels::cpu::conv2d_forward<T>, problem, x, w, bias_or_null, y);
+    rounding.launch<kernels::Conv2dForward<T>>(name, device, kernels::cpu::conv2d_forward<T>, problem, x, w,
+                                               bias_or_null, y);
   }
   template <class T>
   void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const {
-    launch<kernels::Conv2dInputGradient<T>>(input_gradient_name, device, kernels::cpu::conv2d_input_gradient<T>,
-                                            problem, dy, w, dx);
+    rounding.launch<kernels::Conv2dInputGradient<T>>(input_gradient_name, device,
+                                                     kernels::cpu::conv2d_input_gradient<T>, problem, dy, w, dx);
   }
   template <class T>
   void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const {
-    launch<kernels::Conv2dFilterGradient<T>>(filter_gradient_name, device, kernels::cpu::conv2d_filter_gradient<T>,
-                                             problem, x, dy, dw);
+    rounding.launch<kernels::Conv2dFilterGradient<T>>(filter_gradient_name, device,
+                                                      kernels::cpu::conv2d_filter_gradient<T>, problem, x, dy, dw);
   }
   template <class T>
   void bias_gradient(DeviceKind device, const T* dy, T* db) const {
@@ -53,8 +54,11 @@ kernels::Conv2dProblem problem_of(const Shape& x, const Shape& w, std::int64_t p
 /// In the precision of tensors like x.
 std::shared_ptr<const PlainConvolution> convolution_of(const kernels::Conv2dProblem& problem, const Shape& x_shape,
                                                        const Shape& w_shape, const Shape& y_shape, const Tensor& like) {
+  using namespace kernels;
   return std::make_shared<const PlainConvolution>(
-      PlainConvolution{problem, x_shape, w_shape, y_shape, Rounding{precision_of(like.dtype())}});
+      PlainConvolution{problem, x_shape, w_shape, y_shape,
+                       Rounding::of<Conv2dForward<float>, Conv2dInputGradient<float>, Conv2dFilterGradient<float>>(
+                           precision_of(like.dtype()), like.device(), problem)});
 }
 
 }  // namespace

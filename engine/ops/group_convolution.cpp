@@ -28,18 +28,18 @@ struct GroupConvolution {
 
   template <class T>
   void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
-    launch<kernels::GroupConv2dForward<T>>(name, device, kernels::cpu::group_conv2d_forward<T>, problem, x, w,
-                                           bias_or_null, y);
+    rounding.launch<kernels::GroupConv2dForward<T>>(name, device, kernels::cpu::group_conv2d_forward<T>, problem, x, w,
+                                                    bias_or_null, y);
   }
   template <class T>
   void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const {
-    launch<kernels::GroupConv2dInputGradient<T>>(input_gradient_name, device,
-                                                 kernels::cpu::group_conv2d_input_gradient<T>, problem, dy, w, dx);
+    rounding.launch<kernels::GroupConv2dInputGradient<T>>(
+        input_gradient_name, device, kernels::cpu::group_conv2d_input_gradient<T>, problem, dy, w, dx);
   }
   template <class T>
   void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const {
-    launch<kernels::GroupConv2dFilterGradient<T>>(filter_gradient_name, device,
-                                                  kernels::cpu::group_conv2d_filter_gradient<T>, problem, x, dy, dw);
+    rounding.launch<kernels::GroupConv2dFilterGradient<T>>(
+        filter_gradient_name, device, kernels::cpu::group_conv2d_filter_gradient<T>, problem, x, dy, dw);
   }
   template <class T>
   void bias_gradient(DeviceKind device, const T* dy, T* db) const {
@@ -141,7 +141,9 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   problem.implementation = visit_floating(op, x.dtype(), [&](auto tag) {
     return known_implementation<typename decltype(tag)::type>(op, options.implementation, x.device(), problem);
   });
-  convolution->rounding = Rounding{precision_of(x.dtype())};
+  convolution->rounding =
+      Rounding::of<kernels::GroupConv2dForward<float>, kernels::GroupConv2dInputGradient<float>,
+                   kernels::GroupConv2dFilterGradient<float>>(precision_of(x.dtype()), x.device(), problem);
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
   convolution->y_shape = {problem.batch, problem.out_fields, problem.order, problem.out_height(), problem.out_width()};

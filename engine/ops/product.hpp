@@ -5,9 +5,11 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/dispatch.hpp"
 #include "engine/ops/widening.hpp"
 #include "engine/precision.hpp"
 #include "kernels/gemm/affine.hpp"
+#include "kernels/rounded.hpp"
 
 namespace orbitgrad {
 
@@ -19,11 +21,32 @@ Tensor product(std::string_view op, const Tensor& a, const Tensor& b, Precision 
 /// matmul of tensors of one dtype at this precision, which its derivatives keep.
 Tensor matmul_at(const Tensor& a, const Tensor& b, Precision precision);
 
-/// A factor of a convolution or of its derivatives as the kernels read it: dense, and rounded.
+/// How the factors of a convolution and of its derivatives are rounded: by the kernels, or in a pass ahead of them.
 struct Rounding {
   Precision precision = Precision::float32;
+  bool by_kernel = false;
 
-  Tensor factor(const Tensor& x) const { return contiguous(rounded(x, precision)); }
+  /// By the kernels if the device has a version of each for this problem, and none is forced by name.
+  template <class... Kernels, class Problem>
+  static Rounding of(Precision precision, DeviceKind device, const Problem& problem) {
+    if (precision == Precision::float32 || device == DeviceKind::cpu || !problem.implementation.empty())
+      return {precision, false};
+    const kernels::RoundedProblem<Problem> asked{problem, precision};
+    return {precision, (... && (version_for<kernels::Rounded<Kernels>>(device, asked) != nullptr))};
+  }
+
+  /// A factor as the kernels read it: dense, and rounded unless they do that.
+  Tensor factor(const Tensor& x) const { return contiguous(by_kernel ? x : rounded(x, precision)); }
+
+  /// Runs the kernel, or the one that rounds.
+  template <class Kernel, class... Arguments>
+  void launch(std::string_view op, DeviceKind device, typename Kernel::Launch* on_cpu,
+              const typename Kernel::Problem& problem, const Arguments&... arguments) const {
+    if (by_kernel)
+      return orbitgrad::launch<kernels::Rounded<Kernel>>(
+          op, device, nullptr, kernels::RoundedProblem<typename Kernel::Problem>{problem, precision}, arguments...);
+    orbitgrad::launch<Kernel>(op, device, on_cpu, problem, arguments...);
+  }
 };
 
 /// Whether product_of_halves is to be taken.

@@ -1,7 +1,7 @@
 // Plain convolution on a device: the sums of conv2d.hpp by one thread or one block an element, and as matrix products
 // whose operand is gathered on the way (never stored, as im2col would).
 #include "kernels/conv2d/conv2d.hpp"
-#include "kernels/conv2d/gathered_kernels.hpp"
+#include "kernels/conv2d/gathered_mma.hpp"
 #include "kernels/cuda/reduce.hpp"
 
 namespace orbitgrad::kernels {
@@ -172,21 +172,35 @@ __global__ void transpose_filter(std::int64_t size, std::int64_t in_channels, st
 
 template <class T>
 void implicit_forward(const Conv2dProblem& p, const T* x, const T* w, const T* bias_or_null, T* y) {
-  launch_gathered_product("conv2d.forward/implicit_gemm", forward_product(p), x, w, bias_or_null, y);
+  launch_gathered_product("conv2d.forward/implicit_gemm", gathered_product<T>, forward_product(p), x, w, bias_or_null,
+                          y);
 }
+/// w* in memory of its own.
+template <class T>
+class TransposedFilter {
+ public:
+  TransposedFilter(const Conv2dProblem& p, const T* w) : scratch_(p.w_size() * static_cast<std::int64_t>(sizeof(T))) {
+    if (p.w_size() > 0)
+      launch("conv2d.input_gradient/transpose_filter", transpose_filter<T>,
+             {.grid = blocks_for(p.w_size(), 128), .block = 128}, p.w_size(), p.in_channels / p.groups,
+             p.out_channels / p.groups, p.kernel_height * p.kernel_width, w, scratch_.template as<T>());
+  }
+  const T* data() const { return scratch_.template as<T>(); }
+
+ private:
+  Scratch scratch_;
+};
+
 template <class T>
 void implicit_input_gradient(const Conv2dProblem& p, const T* dy, const T* w, T* dx) {
-  const Scratch transposed(p.w_size() * static_cast<std::int64_t>(sizeof(T)));
-  if (p.w_size() > 0)
-    launch("conv2d.input_gradient/transpose_filter", transpose_filter<T>,
-           {.grid = blocks_for(p.w_size(), 128), .block = 128}, p.w_size(), p.in_channels / p.groups,
-           p.out_channels / p.groups, p.kernel_height * p.kernel_width, w, transposed.as<T>());
-  launch_gathered_product<T>("conv2d.input_gradient/implicit_gemm", transposed_product(p), dy, transposed.as<T>(),
-                             nullptr, dx);
+  const TransposedFilter<T> filter(p, w);
+  launch_gathered_product<T>("conv2d.input_gradient/implicit_gemm", gathered_product<T>, transposed_product(p), dy,
+                             filter.data(), nullptr, dx);
 }
 template <class T>
 void implicit_filter_gradient(const Conv2dProblem& p, const T* x, const T* dy, T* dw) {
-  launch_gathered_filter_gradient("conv2d.filter_gradient/implicit_gemm", forward_product(p), x, dy, dw);
+  launch_gathered_filter_gradient("conv2d.filter_gradient/implicit_gemm", gathered_filter_gradient<T>,
+                                  forward_product(p), x, dy, dw);
 }
 template <class T>
 bool fits(const Conv2dProblem& p) {
@@ -207,6 +221,29 @@ const DeviceRegistration<Conv2dFilterGradient> filter_2{"implicit_gemm", implici
                                                         implicit_filter_gradient<double>, fits<float>, fits<double>};
 const DeviceRegistration<Conv2dBiasGradient> bias{"warp_per_piece", launch_bias_gradient<float>,
                                                   launch_bias_gradient<double>};
+
+// The same on tensor cores.
+
+void mma_forward(const RoundedProblem<Conv2dProblem>& p, const float* x, const float* w, const float* bias_or_null,
+                 float* y) {
+  launch_gathered_mma("conv2d.forward/mma", p.precision, forward_product(p.problem), x, w, bias_or_null, y);
+}
+void mma_input_gradient(const RoundedProblem<Conv2dProblem>& p, const float* dy, const float* w, float* dx) {
+  const TransposedFilter<float> filter(p.problem, w);
+  launch_gathered_mma("conv2d.input_gradient/mma", p.precision, transposed_product(p.problem), dy, filter.data(),
+                      nullptr, dx);
+}
+void mma_filter_gradient(const RoundedProblem<Conv2dProblem>& p, const float* x, const float* dy, float* dw) {
+  launch_gathered_filter_mma("conv2d.filter_gradient/mma", p.precision, forward_product(p.problem), x, dy, dw);
+}
+bool fits_mma(const RoundedProblem<Conv2dProblem>& p) {
+  return p.precision != Precision::float32 && fits<float>(p.problem);
+}
+
+const Registration<Rounded<Conv2dForward<float>>> forward_mma({"mma", this_device, fits_mma, mma_forward});
+const Registration<Rounded<Conv2dInputGradient<float>>> input_mma({"mma", this_device, fits_mma, mma_input_gradient});
+const Registration<Rounded<Conv2dFilterGradient<float>>> filter_mma({"mma", this_device, fits_mma,
+                                                                     mma_filter_gradient});
 
 }  // namespace
 }  // namespace orbitgrad::kernels

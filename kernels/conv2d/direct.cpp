@@ -102,18 +102,19 @@ template <class T>
 const T* pack_filters(const Correlation<T>& c, const Cut& cut) {
   const std::int64_t taps = c.taps_per_channel(), depth = c.in_channels * taps;
   T* const packed = workspace<PackedFilter, T>(c.groups * cut.row_tiles * depth * cut.tile_rows);
-  parallel_for(
-      c.groups * cut.row_tiles, ceil_div(1 << 14, depth * cut.tile_rows), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t tile = begin; tile < end; ++tile) {
-          T* to = packed + tile * depth * cut.tile_rows;
-          const T* group = c.filter + tile / cut.row_tiles * c.filter_group;
-          const std::int64_t first = tile % cut.row_tiles * cut.tile_rows;
-          for (std::int64_t channel = 0; channel < c.in_channels; ++channel)
-            for (const Tap& tap : c.taps)
-              for (std::int64_t k = first; k < first + cut.tile_rows; ++k)
-                *to++ = k < c.out_channels ? group[k * c.filter_out + channel * c.filter_in + tap.filter] : T{0};
-        }
-      });
+  parallel_for(c.groups * cut.row_tiles, ceil_div(1 << 14, std::max<std::int64_t>(1, depth * cut.tile_rows)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t tile = begin; tile < end; ++tile) {
+                   T* to = packed + tile * depth * cut.tile_rows;
+                   const T* group = c.filter + tile / cut.row_tiles * c.filter_group;
+                   const std::int64_t first = tile % cut.row_tiles * cut.tile_rows;
+                   for (std::int64_t channel = 0; channel < c.in_channels; ++channel)
+                     for (const Tap& tap : c.taps)
+                       for (std::int64_t k = first; k < first + cut.tile_rows; ++k)
+                         *to++ =
+                             k < c.out_channels ? group[k * c.filter_out + channel * c.filter_in + tap.filter] : T{0};
+                 }
+               });
   return packed;
 }
 

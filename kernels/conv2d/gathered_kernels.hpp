@@ -91,14 +91,19 @@ __global__ void sum_pieces(std::int64_t size, std::int32_t pieces, const T* part
   result[i] = sum;
 }
 
+template <class T>
+using GatheredProductKernel = void(GatheredProduct, const T* in, const T* filter, const T* bias_or_null, T* out);
+template <class T>
+using GatheredFilterKernel = void(GatheredProduct, const T* in, const T* out_gradient, std::int32_t length, T* partial);
+
 /// The product; bias null: none.
 template <class T>
-void launch_gathered_product(std::string_view name, GatheredProduct p, const T* in, const T* filter,
-                             const T* bias_or_null, T* out) {
+void launch_gathered_product(std::string_view name, GatheredProductKernel<T>* kernel, GatheredProduct p, const T* in,
+                             const T* filter, const T* bias_or_null, T* out) {
   if (p.in_plane() == 0) p.in_fields = 0;
   const std::int64_t blocks = GatheredTile::blocks(p, p.out_columns());
   if (blocks == 0) return;
-  launch(name, gathered_product<T>,
+  launch(name, kernel,
          {.grid = static_cast<unsigned>(blocks),
           .block = tile_threads,
           .shared_bytes = static_cast<std::size_t>(p.table_bytes())},
@@ -107,8 +112,8 @@ void launch_gathered_product(std::string_view name, GatheredProduct p, const T* 
 
 /// The gradient of <out_gradient, out> by the filter. The number of pieces depends on the problem alone.
 template <class T>
-void launch_gathered_filter_gradient(std::string_view name, const GatheredProduct& p, const T* in,
-                                     const T* out_gradient, T* filter_gradient) {
+void launch_gathered_filter_gradient(std::string_view name, GatheredFilterKernel<T>* kernel, const GatheredProduct& p,
+                                     const T* in, const T* out_gradient, T* filter_gradient) {
   constexpr std::int32_t shortest = 1024, most_pieces = 64;
   const std::int64_t size = p.filter_size(), blocks = GatheredTile::blocks(p, p.in_fields * p.depth());
   if (size == 0) return;
@@ -117,7 +122,7 @@ void launch_gathered_filter_gradient(std::string_view name, const GatheredProduc
   const std::int32_t pieces = std::max(1, (columns + length - 1) / length);
   const Scratch scratch(pieces > 1 ? pieces * size * static_cast<std::int64_t>(sizeof(T)) : 0);
   T* partial = pieces > 1 ? scratch.as<T>() : filter_gradient;
-  launch(name, gathered_filter_gradient<T>,
+  launch(name, kernel,
          {.grid = static_cast<unsigned>(blocks * pieces),
           .block = tile_threads,
           .shared_bytes = static_cast<std::size_t>(p.table_bytes())},

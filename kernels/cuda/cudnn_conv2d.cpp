@@ -1,5 +1,6 @@
-// Plain convolution on a GPU by cuDNN's convolution functions: strict float32 or float64, deterministic algorithms
-// only. Compiled only with CUDA, and when cuDNN is there.
+// Plain convolution on a GPU by cuDNN's convolution functions: strict float32 or float64, and float32 with operands
+// rounded to tf32 where that is asked for; deterministic algorithms only. Compiled only with CUDA, and when cuDNN is
+// there.
 #include <cudnn.h>
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include "kernels/cuda/stream.hpp"
 #include "kernels/device_memory.hpp"
 #include "kernels/launch_error.hpp"
+#include "kernels/rounded.hpp"
 
 namespace orbitgrad::kernels {
 namespace {
@@ -55,7 +57,7 @@ Library library() {
 /// The problem in cuDNN's words.
 template <class T>
 struct Described {
-  explicit Described(const Conv2dProblem& p) {
+  Described(const Conv2dProblem& p, Precision precision) {
     const cudnnDataType_t type = std::is_same_v<T, double> ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
     const auto number = [](std::int64_t value) { return static_cast<int>(value); };
     check(cudnnSetTensor4dDescriptor(x.handle, CUDNN_TENSOR_NCHW, type, number(p.batch), number(p.in_channels),
@@ -73,30 +75,34 @@ struct Described {
                                           number(p.dilation_width), CUDNN_CROSS_CORRELATION, type),
           "convolution");
     check(cudnnSetConvolutionGroupCount(convolution.handle, number(p.groups)), "groups");
-    check(cudnnSetConvolutionMathType(convolution.handle, CUDNN_FMA_MATH), "precision");  // no TF32
+    // For float data the default admits TF32, which FMA rules out.
+    const auto math = precision == Precision::tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
+    check(cudnnSetConvolutionMathType(convolution.handle, math), "precision");
   }
   TensorDescription x, y, bias;
   FilterDescription w;
   ConvolutionDescription convolution;
 };
 
-using Key = std::array<std::int64_t, 15>;
+using Key = std::array<std::int64_t, 16>;
 
-Key key_of(const Conv2dProblem& p, std::int64_t operation) {
-  return {operation,        p.batch,         p.in_channels,     p.in_height,      p.in_width,
-          p.out_channels,   p.kernel_height, p.kernel_width,    p.stride_height,  p.stride_width,
-          p.padding_height, p.padding_width, p.dilation_height, p.dilation_width, p.groups};
+Key key_of(const Conv2dProblem& p, std::int64_t operation, Precision precision) {
+  return {operation,         p.batch,          p.in_channels,    p.in_height,
+          p.in_width,        p.out_channels,   p.kernel_height,  p.kernel_width,
+          p.stride_height,   p.stride_width,   p.padding_height, p.padding_width,
+          p.dilation_height, p.dilation_width, p.groups,         static_cast<std::int64_t>(precision)};
 }
 
 template <class Algorithm>
 struct Choice {
   Algorithm algorithm;
   std::size_t workspace_bytes;
+  cudnnMathType_t math;
 };
 
 /// The first deterministic algorithm of cuDNN's ranking, asked once per problem.
 template <class Algorithm, class Performance, class Ask>
-Choice<Algorithm> choose(const Key& key, Ask&& ask) {
+Choice<Algorithm> choose(const Key& key, Precision precision, Ask&& ask) {
   static std::map<Key, Choice<Algorithm>> known;
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
@@ -107,9 +113,17 @@ Choice<Algorithm> choose(const Key& key, Ask&& ask) {
   check(ask(most, &count, candidates), "choice of an algorithm");
   for (int i = 0; i < count; ++i)
     if (candidates[i].status == CUDNN_STATUS_SUCCESS && candidates[i].determinism == CUDNN_DETERMINISTIC &&
-        (candidates[i].mathType == CUDNN_FMA_MATH || candidates[i].mathType == CUDNN_DEFAULT_MATH))
-      return known.emplace(key, Choice<Algorithm>{candidates[i].algo, candidates[i].memory}).first->second;
+        (candidates[i].mathType == CUDNN_FMA_MATH || candidates[i].mathType == CUDNN_DEFAULT_MATH ||
+         (precision == Precision::tf32 && candidates[i].mathType == CUDNN_TENSOR_OP_MATH)))
+      return known.emplace(key, Choice<Algorithm>{candidates[i].algo, candidates[i].memory, candidates[i].mathType})
+          .first->second;
   throw LaunchError("cuDNN has no deterministic algorithm for this convolution");
+}
+
+/// An algorithm chosen for tensor cores has to be told so again.
+template <class T>
+void use(const Described<T>& described, cudnnMathType_t math, Precision precision) {
+  if (precision == Precision::tf32) check(cudnnSetConvolutionMathType(described.convolution.handle, math), "precision");
 }
 
 constexpr std::int64_t key_type(bool is_double, std::int64_t operation) { return operation * 2 + (is_double ? 1 : 0); }
@@ -117,16 +131,18 @@ template <class T>
 constexpr bool is_double = std::is_same_v<T, double>;
 
 template <class T>
-void forward(const Conv2dProblem& p, const T* x, const T* w, const T* bias_or_null, T* y) {
+void forward(const Conv2dProblem& p, Precision precision, const T* x, const T* w, const T* bias_or_null, T* y) {
   if (p.y_size() == 0) return;
   const Library taken = library();
   const cudnnHandle_t handle = taken.handle;
-  const Described<T> d(p);
+  const Described<T> d(p, precision);
   const auto choice = choose<cudnnConvolutionFwdAlgo_t, cudnnConvolutionFwdAlgoPerf_t>(
-      key_of(p, key_type(is_double<T>, 0)), [&](int most, int* count, cudnnConvolutionFwdAlgoPerf_t* candidates) {
+      key_of(p, key_type(is_double<T>, 0), precision), precision,
+      [&](int most, int* count, cudnnConvolutionFwdAlgoPerf_t* candidates) {
         return cudnnGetConvolutionForwardAlgorithm_v7(handle, d.x.handle, d.w.handle, d.convolution.handle, d.y.handle,
                                                       most, count, candidates);
       });
+  use(d, choice.math, precision);
   const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(choice.workspace_bytes));
   const T one = 1, zero = 0;
   check(cudnnConvolutionForward(handle, &one, d.x.handle, x, d.w.handle, w, d.convolution.handle, choice.algorithm,
@@ -137,15 +153,17 @@ void forward(const Conv2dProblem& p, const T* x, const T* w, const T* bias_or_nu
 }
 
 template <class T>
-void input_gradient(const Conv2dProblem& p, const T* dy, const T* w, T* dx) {
+void input_gradient(const Conv2dProblem& p, Precision precision, const T* dy, const T* w, T* dx) {
   const Library taken = library();
   const cudnnHandle_t handle = taken.handle;
-  const Described<T> d(p);
+  const Described<T> d(p, precision);
   const auto choice = choose<cudnnConvolutionBwdDataAlgo_t, cudnnConvolutionBwdDataAlgoPerf_t>(
-      key_of(p, key_type(is_double<T>, 1)), [&](int most, int* count, cudnnConvolutionBwdDataAlgoPerf_t* candidates) {
+      key_of(p, key_type(is_double<T>, 1), precision), precision,
+      [&](int most, int* count, cudnnConvolutionBwdDataAlgoPerf_t* candidates) {
         return cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, d.w.handle, d.y.handle, d.convolution.handle,
                                                            d.x.handle, most, count, candidates);
       });
+  use(d, choice.math, precision);
   const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(choice.workspace_bytes));
   const T one = 1, zero = 0;
   check(
@@ -155,15 +173,17 @@ void input_gradient(const Conv2dProblem& p, const T* dy, const T* w, T* dx) {
 }
 
 template <class T>
-void filter_gradient(const Conv2dProblem& p, const T* x, const T* dy, T* dw) {
+void filter_gradient(const Conv2dProblem& p, Precision precision, const T* x, const T* dy, T* dw) {
   const Library taken = library();
   const cudnnHandle_t handle = taken.handle;
-  const Described<T> d(p);
+  const Described<T> d(p, precision);
   const auto choice = choose<cudnnConvolutionBwdFilterAlgo_t, cudnnConvolutionBwdFilterAlgoPerf_t>(
-      key_of(p, key_type(is_double<T>, 2)), [&](int most, int* count, cudnnConvolutionBwdFilterAlgoPerf_t* candidates) {
+      key_of(p, key_type(is_double<T>, 2), precision), precision,
+      [&](int most, int* count, cudnnConvolutionBwdFilterAlgoPerf_t* candidates) {
         return cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, d.x.handle, d.y.handle, d.convolution.handle,
                                                              d.w.handle, most, count, candidates);
       });
+  use(d, choice.math, precision);
   const DeviceScratch workspace(DeviceKind::cuda, static_cast<std::int64_t>(choice.workspace_bytes));
   const T one = 1, zero = 0;
   check(cudnnConvolutionBackwardFilter(handle, &one, d.x.handle, x, d.y.handle, dy, d.convolution.handle,
@@ -179,18 +199,58 @@ bool supports(const Conv2dProblem& p) {
   return fits(p.x_size()) && fits(p.w_size()) && fits(p.y_size());
 }
 
-const Registration<Conv2dForward<float>> forward_float({"cudnn", DeviceKind::cuda, supports, forward<float>,
-                                                        library_version});
-const Registration<Conv2dForward<double>> forward_double({"cudnn", DeviceKind::cuda, supports, forward<double>,
-                                                          library_version});
-const Registration<Conv2dInputGradient<float>> input_float({"cudnn", DeviceKind::cuda, supports, input_gradient<float>,
-                                                            library_version});
-const Registration<Conv2dInputGradient<double>> input_double({"cudnn", DeviceKind::cuda, supports,
-                                                              input_gradient<double>, library_version});
-const Registration<Conv2dFilterGradient<float>> filter_float({"cudnn", DeviceKind::cuda, supports,
-                                                              filter_gradient<float>, library_version});
-const Registration<Conv2dFilterGradient<double>> filter_double({"cudnn", DeviceKind::cuda, supports,
-                                                                filter_gradient<double>, library_version});
+bool supports_tf32(const RoundedProblem<Conv2dProblem>& p) {
+  return p.precision == Precision::tf32 && supports(p.problem);
+}
+
+/// Hands a launcher the precision that the problem has, or the strict one.
+template <class T>
+struct Launchers {
+  template <class Problem>
+  static auto split(const Problem& p) {
+    if constexpr (std::is_same_v<Problem, Conv2dProblem>)
+      return std::pair<const Conv2dProblem&, Precision>(p, Precision::float32);
+    else
+      return std::pair<const Conv2dProblem&, Precision>(p.problem, p.precision);
+  }
+  template <class Problem>
+  static void run_forward(const Problem& p, const T* x, const T* w, const T* bias_or_null, T* y) {
+    forward(split(p).first, split(p).second, x, w, bias_or_null, y);
+  }
+  template <class Problem>
+  static void run_input_gradient(const Problem& p, const T* dy, const T* w, T* dx) {
+    input_gradient(split(p).first, split(p).second, dy, w, dx);
+  }
+  template <class Problem>
+  static void run_filter_gradient(const Problem& p, const T* x, const T* dy, T* dw) {
+    filter_gradient(split(p).first, split(p).second, x, dy, dw);
+  }
+};
+
+struct RegisterAll {
+  RegisterAll() {
+    strict<float>();
+    strict<double>();
+    using Tf32 = RoundedProblem<Conv2dProblem>;
+    using Float = Launchers<float>;
+    add<Rounded<Conv2dForward<float>>>(supports_tf32, Float::run_forward<Tf32>);
+    add<Rounded<Conv2dInputGradient<float>>>(supports_tf32, Float::run_input_gradient<Tf32>);
+    add<Rounded<Conv2dFilterGradient<float>>>(supports_tf32, Float::run_filter_gradient<Tf32>);
+  }
+
+ private:
+  template <class T>
+  static void strict() {
+    add<Conv2dForward<T>>(supports, Launchers<T>::template run_forward<Conv2dProblem>);
+    add<Conv2dInputGradient<T>>(supports, Launchers<T>::template run_input_gradient<Conv2dProblem>);
+    add<Conv2dFilterGradient<T>>(supports, Launchers<T>::template run_filter_gradient<Conv2dProblem>);
+  }
+  template <class Kernel>
+  static void add(bool (*supported)(const typename Kernel::Problem&), typename Kernel::Launch* launcher) {
+    Registration<Kernel>({"cudnn", DeviceKind::cuda, supported, launcher, library_version});
+  }
+};
+const RegisterAll register_all;
 
 }  // namespace
 }  // namespace orbitgrad::kernels

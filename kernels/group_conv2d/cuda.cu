@@ -1,5 +1,5 @@
 // The versions of the group convolution on a device, from naive to best.
-#include "kernels/conv2d/gathered_kernels.hpp"
+#include "kernels/conv2d/gathered_mma.hpp"
 #include "kernels/group_conv2d/expanded_kernels.hpp"
 #include "kernels/group_conv2d/formula_kernels.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
@@ -86,17 +86,19 @@ void orbit_gather_input_gradient(const GroupConv2dProblem& p, const T* dy, const
 
 template <class T>
 void implicit_forward(const GroupConv2dProblem& p, const T* x, const T* w, const T* bias_or_null, T* y) {
-  launch_gathered_product("group_conv2d.forward/implicit_gemm", forward_product(p), x, w, bias_or_null, y);
+  launch_gathered_product("group_conv2d.forward/implicit_gemm", gathered_product<T>, forward_product(p), x, w,
+                          bias_or_null, y);
 }
 template <class T>
 void implicit_input_gradient(const GroupConv2dProblem& p, const T* dy, const T* w, T* dx) {
   const TransposedFilter<T> filter(p, w);
-  launch_gathered_product<T>("group_conv2d.input_gradient/implicit_gemm", transposed_product(p), dy, filter.data(),
-                             nullptr, dx);
+  launch_gathered_product<T>("group_conv2d.input_gradient/implicit_gemm", gathered_product<T>, transposed_product(p),
+                             dy, filter.data(), nullptr, dx);
 }
 template <class T>
 void implicit_filter_gradient(const GroupConv2dProblem& p, const T* x, const T* dy, T* dw) {
-  launch_gathered_filter_gradient("group_conv2d.filter_gradient/implicit_gemm", forward_product(p), x, dy, dw);
+  launch_gathered_filter_gradient("group_conv2d.filter_gradient/implicit_gemm", gathered_filter_gradient<T>,
+                                  forward_product(p), x, dy, dw);
 }
 
 bool is_group_of_the_square(const GroupConv2dProblem& p) { return p.order <= LatticeProblem::max_order; }
@@ -166,6 +168,30 @@ const DeviceRegistration<GroupConv2dFilterGradient> filter_1{"formula", formula_
                                                              is_group_of_the_square, is_group_of_the_square};
 const DeviceRegistration<GroupConv2dFilterGradient> filter_2{
     "implicit_gemm", implicit_filter_gradient<float>, implicit_filter_gradient<double>, fits<float>, fits<double>};
+
+// The same on tensor cores.
+
+void mma_forward(const RoundedProblem<GroupConv2dProblem>& p, const float* x, const float* w, const float* bias_or_null,
+                 float* y) {
+  launch_gathered_mma("group_conv2d.forward/mma", p.precision, forward_product(p.problem), x, w, bias_or_null, y);
+}
+void mma_input_gradient(const RoundedProblem<GroupConv2dProblem>& p, const float* dy, const float* w, float* dx) {
+  const TransposedFilter<float> filter(p.problem, w);
+  launch_gathered_mma("group_conv2d.input_gradient/mma", p.precision, transposed_product(p.problem), dy, filter.data(),
+                      nullptr, dx);
+}
+void mma_filter_gradient(const RoundedProblem<GroupConv2dProblem>& p, const float* x, const float* dy, float* dw) {
+  launch_gathered_filter_mma("group_conv2d.filter_gradient/mma", p.precision, forward_product(p.problem), x, dy, dw);
+}
+bool fits_mma(const RoundedProblem<GroupConv2dProblem>& p) {
+  return p.precision != Precision::float32 && fits<float>(p.problem);
+}
+
+const Registration<Rounded<GroupConv2dForward<float>>> forward_mma({"mma", this_device, fits_mma, mma_forward});
+const Registration<Rounded<GroupConv2dInputGradient<float>>> input_mma({"mma", this_device, fits_mma,
+                                                                        mma_input_gradient});
+const Registration<Rounded<GroupConv2dFilterGradient<float>>> filter_mma({"mma", this_device, fits_mma,
+                                                                          mma_filter_gradient});
 
 }  // namespace
 }  // namespace orbitgrad::kernels

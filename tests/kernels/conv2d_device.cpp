@@ -1,5 +1,6 @@
 #include "kernels/conv2d/conv2d.hpp"
 
+#include "kernels/rounded.hpp"
 #include "tests/kernels/conv2d_case.hpp"
 #include "tests/kernels/device_convolution.hpp"
 
@@ -69,6 +70,47 @@ TYPED_TEST(Conv2dDeviceTest, EveryBarrierIsNeeded) {
   check_barriers_are_needed<kernels::Conv2dForward<T>>(p, on_device.forward());
   check_barriers_are_needed<kernels::Conv2dInputGradient<T>>(p, on_device.input_gradient());
   check_barriers_are_needed<kernels::Conv2dFilterGradient<T>>(p, on_device.filter_gradient());
+}
+
+using kernels::Precision;
+using kernels::Rounded;
+
+std::vector<float> rounded(Precision precision, std::vector<float> values) {
+  for (float& value : values)
+    value = precision == Precision::tf32       ? kernels::rounded_to_tf32(value)
+            : precision == Precision::bfloat16 ? static_cast<float>(kernels::Bfloat16(value))
+                                               : static_cast<float>(kernels::Float16(value));
+  return values;
+}
+
+// The reference is the strict product of numbers that were rounded before.
+TEST(Conv2dDevice, RoundedVersionsMatchTheCpuOnRoundedOperands) {
+  for (const Precision precision : {Precision::tf32, Precision::bfloat16, Precision::float16})
+    for (const Conv2dProblem& p : {make(2, 3, 5, 7, 4, 3, 3, 1, 1), make(2, 6, 5, 5, 4, 3, 3, 2, 1, 1, 2),
+                                   make(1, 2, 4, 4, 70, 1, 1, 3), make(9, 1, 12, 12, 2, 3, 3, 1, 1)}) {
+      const ConvolutionOnDevice<Conv2dProblem, float> on_device(p, p.out_channels);
+      const auto x = rounded(precision, on_device.x), w = rounded(precision, on_device.w);
+      const auto dy = rounded(precision, on_device.dy);
+      std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
+      kernels::cpu::conv2d_forward(p, x.data(), w.data(), on_device.bias.data(), y.data());
+      kernels::cpu::conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
+      kernels::cpu::conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
+      const kernels::RoundedProblem<Conv2dProblem> asked{p, precision};
+      check_every_version<Rounded<kernels::Conv2dForward<float>>>(asked, on_device.forward_of(asked), y,
+                                                                  tolerance<float>());
+      check_every_version<Rounded<kernels::Conv2dInputGradient<float>>>(asked, on_device.input_gradient_of(asked), dx,
+                                                                        tolerance<float>());
+      check_every_version<Rounded<kernels::Conv2dFilterGradient<float>>>(asked, on_device.filter_gradient_of(asked), dw,
+                                                                         tolerance<float>());
+    }
+}
+
+TEST(Conv2dDevice, EveryBarrierOfTheRoundedVersionsIsNeeded) {
+  const Conv2dProblem p = make(2, 9, 9, 9, 3, 2, 2);
+  const ConvolutionOnDevice<Conv2dProblem, float> on_device(p, p.out_channels);
+  const kernels::RoundedProblem<Conv2dProblem> asked{p, Precision::bfloat16};
+  check_barriers_are_needed<Rounded<kernels::Conv2dForward<float>>>(asked, on_device.forward_of(asked));
+  check_barriers_are_needed<Rounded<kernels::Conv2dFilterGradient<float>>>(asked, on_device.filter_gradient_of(asked));
 }
 
 }  // namespace

@@ -20,25 +20,32 @@ struct ConvolutionOnDevice {
         dy(make_data<T>(p.y_size(), 3, Data::random)),
         bias(make_data<T>(out_fields, 4, Data::random)) {}
 
-  auto forward(bool with_bias = true) const {
-    return [this, with_bias](const auto& version) {
+  auto forward(bool with_bias = true) const { return forward_of(problem, with_bias); }
+  /// asked: the problem as the kernel takes it, with a precision for example.
+  template <class Asked>
+  auto forward_of(const Asked& asked, bool with_bias = true) const {
+    return [this, asked, with_bias](const auto& version) {
       Array on_x(version.device, std::span(x)), on_w(version.device, std::span(w)), on_y(version.device, dy.size());
       Array on_bias(version.device, std::span(bias));
-      version.launch(problem, on_x.data(), on_w.data(), with_bias ? on_bias.data() : nullptr, on_y.data());
+      version.launch(asked, on_x.data(), on_w.data(), with_bias ? on_bias.data() : nullptr, on_y.data());
       return on_y.to_host();
     };
   }
-  auto input_gradient() const {
-    return [this](const auto& version) {
+  auto input_gradient() const { return input_gradient_of(problem); }
+  template <class Asked>
+  auto input_gradient_of(const Asked& asked) const {
+    return [this, asked](const auto& version) {
       Array on_dy(version.device, std::span(dy)), on_w(version.device, std::span(w)), on_dx(version.device, x.size());
-      version.launch(problem, on_dy.data(), on_w.data(), on_dx.data());
+      version.launch(asked, on_dy.data(), on_w.data(), on_dx.data());
       return on_dx.to_host();
     };
   }
-  auto filter_gradient() const {
-    return [this](const auto& version) {
+  auto filter_gradient() const { return filter_gradient_of(problem); }
+  template <class Asked>
+  auto filter_gradient_of(const Asked& asked) const {
+    return [this, asked](const auto& version) {
       Array on_x(version.device, std::span(x)), on_dy(version.device, std::span(dy)), on_dw(version.device, w.size());
-      version.launch(problem, on_x.data(), on_dy.data(), on_dw.data());
+      version.launch(asked, on_x.data(), on_dy.data(), on_dw.data());
       return on_dw.to_host();
     };
   }

@@ -36,7 +36,11 @@ TEST(CrossEntropy, HasTheRightDerivatives) {
 
 TEST(CrossEntropy, RefusesLabelsThatAreNone) {
   const Tensor logits = zeros({2, 3});
-  expect_error([&] { cross_entropy(logits, from_vector<std::int64_t>({0, 3})); }, {"[cross_entropy]", "3", "Use 0 to 2"});
+  expect_error(
+      [&] {
+        cross_entropy(logits, from_vector<std::int64_t>({0, 3}));
+      },
+      {"[cross_entropy]", "3", "Use 0 to 2"});
   expect_error([&] { cross_entropy(logits, from_vector<std::int64_t>({0, -1})); }, {"-1"});
   expect_error([&] { cross_entropy(logits, from_vector<std::int32_t>({0, 1})); }, {"int64", "int32"});
   expect_error([&] { cross_entropy(logits, from_vector<std::int64_t>({0})); }, {"[2, 3]", "[1]"});
