@@ -132,6 +132,7 @@ std::string outcome(const Op& op, const BadCase& bad) {
   Evaluation evaluation;
   try {
     evaluation = evaluate(op, bad.tensors, bad.settings);
+    testing::read_from_default_device();
   } catch (const Error& error) {
     return error_of_house_form(error.what());
   } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/error.hpp"
+#include "engine/ops/creation.hpp"
 
 namespace orbitgrad::testing {
 
@@ -26,12 +27,18 @@ inline void expect_house_form(const std::string& text, const std::string& fragme
   EXPECT_TRUE(has_two_sentences(text)) << "no remedy after what is wrong: " << text;
 }
 
+/// Waits for the default device: an index out of range there is an error where the host next reads.
+inline void read_from_default_device() {
+  if (default_device() != DeviceKind::cpu) static_cast<void>(zeros({}).item());
+}
+
 }  // namespace orbitgrad::testing
 
 // A macro, so that a failure shows the line and the statement.
 #define EXPECT_ERROR(statement, fragment)                                          \
   try {                                                                            \
     static_cast<void>(statement);                                                  \
+    ::orbitgrad::testing::read_from_default_device();                              \
     ADD_FAILURE() << #statement " should be an error with '" << (fragment) << "'"; \
   } catch (const ::orbitgrad::Error& error) {                                      \
     ::testing::ScopedTrace trace(__FILE__, __LINE__, #statement);                  \

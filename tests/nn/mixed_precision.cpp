@@ -67,10 +67,12 @@ struct Training {
 };
 
 TEST(MixedPrecision, TrainsToNearlyTheLossOfFloat32) {
-  const double first = Training(Precision::float32).step(), expected = Training(Precision::float32).steps(100);
-  EXPECT_LT(expected, 0.2 * first);
+  const bool is_slow = default_device() == DeviceKind::sim;
+  const int count = is_slow ? 15 : 100;
+  const double first = Training(Precision::float32).step(), expected = Training(Precision::float32).steps(count);
+  EXPECT_LT(expected, (is_slow ? 0.9 : 0.2) * first);
   for (const Precision precision : {Precision::tf32, Precision::bfloat16, Precision::float16}) {
-    const double loss = Training(precision).steps(100);
+    const double loss = Training(precision).steps(count);
     EXPECT_NE(loss, expected) << name(precision) << " computes what float32 does";
     EXPECT_NEAR(loss, expected, 0.1 * expected) << name(precision);
   }
