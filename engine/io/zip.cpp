@@ -123,7 +123,7 @@ ZipEntry read_entry(std::string_view op, const Reader& file, const Line& line) {
 }
 
 void append_number(std::string& text, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xff);
+  for (int i = 0; i < bytes; ++i, value >>= 8) text += static_cast<char>(value & 0xff);
 }
 
 /// What the local header and the directory have in common, from the version to the lengths.
