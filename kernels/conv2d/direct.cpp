@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/gemm/micro_kernel.hpp"
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/parallel.hpp"
@@ -35,8 +36,6 @@ PaddedPlanes::PaddedPlanes(std::int64_t image_height, std::int64_t image_width, 
 }
 
 namespace {
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 struct PackedFilter {};
 struct Planes {};

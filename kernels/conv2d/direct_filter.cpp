@@ -2,6 +2,7 @@
 // vectors of output channels. The inputs are read from the padded planes, the output gradient is transposed once.
 #include <algorithm>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/conv2d/direct.hpp"
 #include "kernels/gemm/outer_kernel.hpp"
 #include "kernels/gemm/pack.hpp"
@@ -10,8 +11,6 @@
 
 namespace orbitgrad::kernels::cpu {
 namespace {
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 struct Planes {};
 struct Gradients {};

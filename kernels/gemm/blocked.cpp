@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/gemm/micro_kernel.hpp"
 #include "kernels/gemm/pack.hpp"
 #include "kernels/gemm/workspace.hpp"
@@ -9,8 +10,6 @@
 
 namespace orbitgrad::kernels::cpu {
 namespace {
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 struct PackedA {};
 struct PackedB {};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/gemm/blocked.hpp"
 #include "kernels/parallel.hpp"
 
@@ -34,8 +35,6 @@ void blocked(const GemmProblem& problem, const T* a, const T* b, T* c) {
 }
 
 #ifdef ORBITGRAD_HAVE_OPENBLAS
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
-
 /// Rows and columns of C that one thread computes at a time.
 struct Partition {
   std::int64_t tile_m, tile_n, tiles_m, tiles_n;

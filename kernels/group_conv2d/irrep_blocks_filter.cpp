@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/gemm/outer_kernel.hpp"
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/group_conv2d/irrep_blocks.hpp"
@@ -19,8 +20,6 @@ struct Panels {};
 struct Gradients {};
 struct Partials {};
 struct Filter {};
-
-constexpr std::int64_t ratio_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// The filter gradient of one channel group. A vector holds fields, or half as many for each of two columns.
 template <class T>
@@ -47,15 +46,15 @@ struct IrrepFilterProblem {
   void plan(std::int64_t filters) {
     constexpr std::int64_t least_columns = 512, most_chunks = 16, partial_elements = 1 << 20;
     columns = sizeof(T) == 4 && 2 * out_fields <= lanes<T> ? 2 : 1;
-    vectors = ratio_up(out_fields, lanes<T>);
-    const auto tile_rows = [&](std::int64_t fields) { return ratio_up(fields * reads.taps, outer_rows) * outer_rows; };
+    vectors = ceil_div(out_fields, lanes<T>);
+    const auto tile_rows = [&](std::int64_t fields) { return ceil_div(fields * reads.taps, outer_rows) * outer_rows; };
     block = 1;  // more fields at a time where the rows of one leave register tiles half empty
     while (block < std::min<std::int64_t>(in_fields, outer_rows) && tile_rows(block) * 8 > block * reads.taps * 9)
       ++block;
-    blocks = ratio_up(in_fields, block);
+    blocks = ceil_div(in_fields, block);
     block_rows = tile_rows(block);
     sum_row = filters * vectors * lanes<T>;
-    bands = ratio_up(geometry.columns(), band);
+    bands = ceil_div(geometry.columns(), band);
     chunks = std::clamp<std::int64_t>(std::min(geometry.columns() / least_columns, partial_elements / partial_size()),
                                       1, std::min(most_chunks, bands));
     chunks = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(chunks)));  // threads share it evenly
@@ -128,7 +127,7 @@ void add_bands(const IrrepFilterProblem<T>& problem, std::int64_t first, std::in
   for (std::int64_t index = first; index < last; ++index) {
     const std::int64_t origin = index * Problem::band;
     const std::int64_t used =
-        std::min(Problem::band_tiles, ratio_up(problem.geometry.columns() - origin, Problem::tile));
+        std::min(Problem::band_tiles, ceil_div(problem.geometry.columns() - origin, Problem::tile));
     const std::int64_t steps = used * Problem::tile / Columns, band = steps * lanes<T>;
     for (std::int64_t t = 0; t < used; ++t) {
       tiles[static_cast<std::size_t>(t)].move_to(origin + t * Problem::tile);
