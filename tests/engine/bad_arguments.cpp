@@ -14,6 +14,7 @@
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
 #include "tests/engine/expect_error.hpp"
+#include "tests/places.hpp"
 
 // Read by the address sanitizer, where it is linked: memory that is not there is an error of ours, not the end.
 extern "C" const char* __asan_default_options();
@@ -160,7 +161,7 @@ std::string outcome(const Op& op, const BadCase& bad) {
 
 std::map<std::string, std::set<std::string>> read_accepted() {
   std::map<std::string, std::set<std::string>> result;
-  std::ifstream file(ORBITGRAD_SOURCE_DIR "/tests/engine/accepted_arguments.txt");
+  std::ifstream file(source_folder() + "/tests/engine/accepted_arguments.txt");
   EXPECT_TRUE(file.is_open());
   for (std::string line; std::getline(file, line);) {
     const auto bar = line.find(" | ");

@@ -15,6 +15,7 @@
 #include "engine/random.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::catalogue {
 namespace {
@@ -56,7 +57,7 @@ TEST(Catalogue, DescribesEveryOpInFull) {
 
 /// The functions that public headers of the ops declare, as "header: name".
 std::set<std::string> declared_ops() {
-  const std::filesystem::path root = ORBITGRAD_SOURCE_DIR;
+  const std::filesystem::path root = source_folder();
   std::vector<std::string> headers = {"engine/random.hpp"};
   for (const auto& entry : std::filesystem::directory_iterator(root / "engine/ops"))
     if (entry.path().extension() == ".hpp") headers.push_back("engine/ops/" + entry.path().filename().string());

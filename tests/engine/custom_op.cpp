@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/io/file.hpp"
+#include "tests/places.hpp"
 
 // [custom op]
 #include "orbitgrad.hpp"
@@ -57,7 +58,7 @@ TEST(CustomOp, HasDerivativesOfEveryOrder) {
 }
 
 TEST(CustomOp, TheDocumentShowsThisCode) {
-  const std::string root = ORBITGRAD_SOURCE_DIR;
+  const std::string root = source_folder();
   const std::string source = read_file(root + "/tests/engine/custom_op.cpp");
   const std::string mark = "// [custom op]\n";
   const auto begin = source.find(mark) + mark.size();

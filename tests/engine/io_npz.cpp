@@ -11,6 +11,7 @@
 #include "engine/ops/transfer.hpp"
 #include "engine/random.hpp"
 #include "tests/engine/expect_error.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad {
 namespace {
@@ -54,7 +55,7 @@ TEST_F(Npz, EveryFormComesBack) {
 TEST_F(Npz, ReadsWhatNumPyWrote) {
   for (const bool compress : compressions) {
     const std::string name = compress ? "numpy_deflated.npz" : "numpy_stored.npz";
-    const auto arrays = load_npz(std::string(ORBITGRAD_SOURCE_DIR) + "/tests/engine/golden/" + name);
+    const auto arrays = load_npz(source_folder() + "/tests/engine/golden/" + name);
     EXPECT_EQ(arrays.at("a").to_vector<float>(), (std::vector<float>{0, 1, 2, 3, 4, 5}));
     EXPECT_EQ(arrays.at("a").shape(), Shape({2, 3}));
     EXPECT_EQ(arrays.at("b").to_vector<std::int64_t>(), (std::vector<std::int64_t>{-1, 1099511627776}));

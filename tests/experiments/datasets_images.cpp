@@ -15,6 +15,7 @@
 #include "experiments/datasets/rotated_mnist.hpp"
 #include "experiments/datasets/rotation.hpp"
 #include "tests/experiments/datasets_support.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -235,11 +236,7 @@ TEST(MnistFiles, FilesThatDoNotBelongTogetherAreErrors) {
 /// The folder with the real files: $ORBITGRAD_DATA or shared/data/images beside the source tree.
 std::filesystem::path real_data() {
   if (const char* given = std::getenv("ORBITGRAD_DATA")) return given;
-#ifdef ORBITGRAD_SOURCE_DIR
-  return std::filesystem::path(ORBITGRAD_SOURCE_DIR) / ".." / "shared" / "data" / "images";
-#else
-  return "";
-#endif
+  return std::filesystem::path(source_folder()) / ".." / "shared" / "data" / "images";
 }
 
 TEST(MnistFiles, RealFilesHaveTheKnownFacts) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "tests/places.hpp"
 namespace orbitgrad::experiments {
 namespace {
 
@@ -14,7 +15,7 @@ TEST(KernelProfile, CountsAreThoseOfTheGoldenFile) {
 #if !defined(__GNUC__) || defined(__clang__) || __GNUC__ != 12 || !defined(__x86_64__)
   GTEST_SKIP() << "the file holds the access stream that g++ 12 makes for x86-64";
 #endif
-  std::ifstream file(ORBITGRAD_SOURCE_DIR "/tests/experiments/golden/kernel_counts.txt");
+  std::ifstream file(source_folder() + "/tests/experiments/golden/kernel_counts.txt");
   std::set<std::string> expected;
   for (std::string line; std::getline(file, line);) expected.insert(line);
   ASSERT_FALSE(expected.empty());

@@ -10,6 +10,7 @@
 #include "experiments/commands/usage.hpp"
 #include "experiments/op_listing.hpp"
 #include "tests/experiments/program_support.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -166,7 +167,7 @@ TEST(OpListing, NamesEveryOpInEveryForm) {
     expect_contains(lines, "  " + op->name + "(");
     expect_contains(page, "| `" + op->name + "(");
   }
-  EXPECT_EQ(read_file(std::filesystem::path(ORBITGRAD_SOURCE_DIR) / "docs/ops.md"), page)
+  EXPECT_EQ(read_file(std::filesystem::path(source_folder()) / "docs/ops.md"), page)
       << "write it again: orbitgrad op --list --markdown > docs/ops.md";
 }
 

@@ -16,6 +16,7 @@
 
 #include "engine/io/file.hpp"
 #include "tests/experiments/datasets_support.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -32,8 +33,7 @@ struct ProgramLimits {
 inline ProgramResult run_program(const std::vector<std::string>& arguments, const ProgramLimits& limits = {}) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "out", error = folder.path() / "error";
-  const char* other = std::getenv("ORBITGRAD_TEST_PROGRAM");  // another build's, where only the library was compiled
-  std::vector<std::string> words{other != nullptr ? other : ORBITGRAD_PROGRAM};
+  std::vector<std::string> words{program_file()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());

@@ -12,6 +12,7 @@
 #include "groups/group_catalogue.hpp"
 #include "groups/haar.hpp"
 #include "tests/groups/group_zoo.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::groups {
 namespace {
@@ -37,7 +38,7 @@ struct Row {
 
 /// Lines "group;in;out;dimension", computed by characters: see the file's first lines.
 std::vector<Row> dimension_table() {
-  std::ifstream file(std::string(ORBITGRAD_SOURCE_DIR) + "/tests/groups/golden/dimensions.csv");
+  std::ifstream file(source_folder() + "/tests/groups/golden/dimensions.csv");
   std::vector<Row> rows;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;

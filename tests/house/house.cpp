@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/house/rules.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::house {
 namespace {
@@ -19,7 +20,7 @@ bool is_source(const fs::path& path) {
 }
 
 TEST(House, EveryFileKeepsTheRules) {
-  const fs::path root = ORBITGRAD_SOURCE_DIR;
+  const fs::path root = source_folder();
   int files = 0;
   for (const char* folder : {"kernels", "groups", "engine", "nn", "models", "experiments", "tests", "bench"}) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
