@@ -4,6 +4,7 @@
 
 #include "engine/error.hpp"
 #include "engine/ops/arithmetic.hpp"
+#include "engine/ops/creation.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/philox_source.hpp"
 #include "nn/layers.hpp"
@@ -97,13 +98,13 @@ std::shared_ptr<nn::Module> emlp(const groups::Representation& in, const groups:
   require(options.layers >= 1, "emlp", "{} hidden layers. Take at least 1.", options.layers);
   groups::BasisLibrary<double> library;
   auto model = std::make_shared<nn::Sequential>();
+  const groups::Representation hidden =
+      hidden_representation(in.group(), options.channels, options.allocation, key.split("channels"));
   groups::Representation current = in;
   for (std::int64_t layer = 0; layer < options.layers; ++layer) {
-    const RandomKey layer_key = key.split(static_cast<std::uint64_t>(layer));
-    const groups::Representation next =
-        hidden_representation(in.group(), options.channels, options.allocation, layer_key.split("channels"));
-    model->add<EmlpBlock>(fmt::format("block{}", layer + 1), current, next, layer_key, library, options.dtype);
-    current = next;
+    model->add<EmlpBlock>(fmt::format("block{}", layer + 1), current, hidden,
+                          key.split(static_cast<std::uint64_t>(layer)), library, options.dtype);
+    current = hidden;
   }
   model->add<nn::EquivariantLinear>("top", current, out, key.split("top"), library, options.dtype);
   return model;
@@ -111,15 +112,21 @@ std::shared_ptr<nn::Module> emlp(const groups::Representation& in, const groups:
 
 std::shared_ptr<nn::Module> swish_mlp(std::int64_t in, std::int64_t out, RandomKey key, const EmlpOptions& options) {
   auto model = std::make_shared<nn::Sequential>();
+  const auto add_dense = [&](const std::string& name, std::int64_t from, std::int64_t to, RandomKey layer_key) {
+    const double gain = 2 * static_cast<double>(from) / static_cast<double>(from + to);
+    model->add<nn::Linear>(name, from, to, layer_key, nn::LayerOptions{.gain = gain, .dtype = options.dtype});
+  };
   std::int64_t width = in;
   for (std::int64_t layer = 0; layer < options.layers; ++layer) {
-    model->add<nn::Linear>(fmt::format("dense{}", layer + 1), width, options.channels,
-                           key.split(static_cast<std::uint64_t>(layer)),
-                           nn::LayerOptions{.gain = 1, .dtype = options.dtype});
+    add_dense(fmt::format("dense{}", layer + 1), width, options.channels, key.split(static_cast<std::uint64_t>(layer)));
     model->add<nn::Activation>(fmt::format("swish{}", layer + 1), swish);
     width = options.channels;
   }
-  model->add<nn::Linear>("top", width, out, key.split("top"), nn::LayerOptions{.dtype = options.dtype});
+  add_dense("top", width, out, key.split("top"));
+  nn::State start = model->state();
+  for (auto& [name, tensor] : start)
+    if (name.ends_with("bias")) tensor = zeros_like(tensor.detach());
+  model->load_state(start);
   return model;
 }
 

@@ -26,11 +26,12 @@ struct EmlpOptions {
   DType dtype = DType::float32;
 };
 
-/// x [N, in] -> [N, out].
+/// x [N, in] -> [N, out]. All hidden blocks have one representation.
 std::shared_ptr<nn::Module> emlp(const groups::Representation& in, const groups::Representation& out, RandomKey key,
                                  const EmlpOptions& options = {});
 
-/// The ordinary network it is compared with: dense layers with swish, x sigmoid(x).
+/// The ordinary network it is compared with: dense layers with swish, x sigmoid(x). Weights start normal with variance
+/// 2 / (in + out) (Glorot and Bengio, 2010), biases at 0, as in the authors' runs.
 std::shared_ptr<nn::Module> swish_mlp(std::int64_t in, std::int64_t out, RandomKey key,
                                       const EmlpOptions& options = {});
 

@@ -17,12 +17,13 @@ void train(const EmlpTaskOptions& options) {
   check_choice("train emlp-" + options.task, "model", options.model, {"emlp", "mlp"});
   check_folder_name("train emlp-" + options.task, options.name);
   const EmlpTaskResult result = train_emlp_task(options);
-  Table table({"model", "train samples", "test MSE", "validation MSE", "train MSE", "equivariance error", "parameters",
-               "best epoch", "time"});
+  Table table({"model", "train samples", "test MSE", "validation MSE", "train MSE", "equivariance error", "in float64",
+               "parameters", "best epoch", "time"});
   table.add({options.model, with_thousands(options.train_count), fmt::format("{:.3g}", result.test_mse),
              fmt::format("{:.3g}", result.validation_mse), fmt::format("{:.3g}", result.train_mse),
-             fmt::format("{:.1e}", result.equivariance_error), with_thousands(result.parameters),
-             fmt::format("{} of {}", result.best_epoch, options.epoch_count()), duration_text(result.seconds)});
+             fmt::format("{:.1e}", result.equivariance_error), fmt::format("{:.1e}", result.equivariance_error_float64),
+             with_thousands(result.parameters), fmt::format("{} of {}", result.best_epoch, options.epoch_count()),
+             duration_text(result.seconds)});
   fmt::print("{}\nRun: {}\n", table.to_string(), options.folder().string());
 }
 
@@ -48,6 +49,9 @@ Action install(CLI::App& app) {
   add("--seed", options->seed, "Seed of samples, weights and order")->check(problem_of_seed);
   add("--out", options->out, "Folder of the runs");
   app.add_option("--name", options->name, "Name of the run (default: emlp-TASK-MODEL-nSAMPLES-seedSEED)");
+  add("--checkpoint-every", options->checkpoint_epochs, "Epochs between checkpoints, besides one a minute")
+      ->check(CLI::Range(0, 1000000));
+  app.add_flag("--resume", options->resume, "Go on with the run of that name, or begin it if there is none");
   return [options] { train(*options); };
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/error.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/reduction.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -95,6 +96,28 @@ RegressionSamples sample_task(const EquivariantTask& task, std::int64_t count, R
   }
   const Tensor inputs = from_vector(x, {count, in});
   return {inputs, task_targets(task, inputs)};
+}
+
+RegressionSamples Standardization::samples(const RegressionSamples& raw, DType dtype) const {
+  return {inputs(raw.inputs, dtype), ((raw.targets - target_mean) / target_deviation).to(dtype)};
+}
+
+Standardization standardization(const EquivariantTask& task, const RegressionSamples& samples) {
+  const std::int64_t count = samples.inputs.size(0), in = input_size(task);
+  if (!task.standardized) return {ones({in}, DType::float64, DeviceKind::cpu)};
+  const std::int64_t d = task.name == "o5" ? 5 : 4;
+  const std::vector<double> x = samples.inputs.to_vector<double>();
+  std::vector<double> scale(static_cast<std::size_t>(in));
+  for (std::int64_t vector = 0; vector < in; vector += d) {
+    double squares = 0;
+    for (std::int64_t i = 0; i < count; ++i)
+      for (std::int64_t k = vector; k < vector + d; ++k)
+        squares += std::pow(x[static_cast<std::size_t>(i * in + k)], 2);
+    std::fill_n(scale.begin() + vector, d, std::sqrt(squares / static_cast<double>(count * d)));
+  }
+  const double deviation = std::sqrt(variance(samples.targets).item());
+  // The target of a single sample is only shifted.
+  return {from_vector(scale, {in}), mean(samples.targets).item(), deviation > 0 ? deviation : 1};
 }
 
 }  // namespace orbitgrad::experiments

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/ops/arithmetic.hpp"
 #include "engine/random.hpp"
 #include "engine/tensor.hpp"
 
@@ -17,7 +18,7 @@ namespace orbitgrad::experiments {
 
 struct EquivariantTask {
   std::string name, group, in, out;  // as groups::parse_group and Representation::parse read them
-  bool standardized = false;         // targets are brought to mean 0 and variance 1 over the training set
+  bool standardized = false;         // networks see standardized samples
 };
 /// Error with the names unless it is one of the three.
 const EquivariantTask& equivariant_task(const std::string& name);
@@ -30,5 +31,17 @@ struct RegressionSamples {
 /// Targets [count, out] of inputs [count, in] as sample_task gives them: masses positive, momenta small.
 Tensor task_targets(const EquivariantTask& task, const Tensor& inputs);
 RegressionSamples sample_task(const EquivariantTask& task, std::int64_t count, RandomKey key);
+
+/// What lies between samples and a network, as in the authors' code: each input vector is divided by the root mean
+/// square of its components, which commutes with the group, and targets are brought to mean 0 and variance 1.
+struct Standardization {
+  Tensor input_scale;  // [in], float64
+  double target_mean = 0, target_deviation = 1;
+
+  Tensor inputs(const Tensor& raw, DType dtype) const { return (raw / input_scale).to(dtype); }
+  RegressionSamples samples(const RegressionSamples& raw, DType dtype) const;
+};
+/// By the moments of these samples; 1 and 0 unless the task is standardized.
+Standardization standardization(const EquivariantTask& task, const RegressionSamples& samples);
 
 }  // namespace orbitgrad::experiments
