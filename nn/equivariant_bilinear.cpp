@@ -72,11 +72,11 @@ Tensor EquivariantBilinear::copies_of(const Tensor& x, const Term& term) const {
   return reshape(narrow(x, 1, term.begin, term.copies * term.size), {x.size(0), term.copies, term.size});
 }
 
-/// sum over copies j and k of weight[i, j, k] X_k x_j: [N, out copies, out size].
-Tensor EquivariantBilinear::evaluate(const Product& product, const Tensor& x) const {
+/// sum over copies j and k of weight[i, j, k] X_k x_j: [N, out copies, out size]; matrices [N, k, joint size] are the
+/// X_k, vectors [N, j, in size] the x_j.
+Tensor EquivariantBilinear::evaluate(const Product& product, Tensor matrices, const Tensor& vectors) const {
   const Term &out = terms_[product.out], &in = terms_[product.in], &joint = terms_[product.joint];
-  const std::int64_t samples = x.size(0), chosen = product.weight.size(2);
-  Tensor matrices = index_select(copies_of(x, joint), 1, chosen_[product.joint]);  // [N, k, joint size]
+  const std::int64_t samples = vectors.size(0), chosen = product.weight.size(2);
   if (!std::ranges::is_sorted(product.axes)) {
     Shape split{samples, chosen};
     Axes order{0, 1};
@@ -86,7 +86,6 @@ Tensor EquivariantBilinear::evaluate(const Product& product, const Tensor& x) co
     }
     matrices = reshape(permute(reshape(matrices, split), order), {samples, chosen, joint.size});
   }
-  const Tensor vectors = copies_of(x, in);
   if (in.size == 1) {  // scalars times tensors: first the weights of each tensor
     const Tensor by_input = reshape(permute(product.weight, {1, 0, 2}), {in.copies, out.copies * chosen});
     const Tensor factors = matmul(reshape(vectors, {samples, in.copies}), by_input);
@@ -106,12 +105,18 @@ Tensor EquivariantBilinear::evaluate(const Product& product, const Tensor& x) co
 Tensor EquivariantBilinear::forward(const Tensor& x, const Pass&) {
   require(x.rank() == 2 && x.size(1) == size_, "EquivariantBilinear", "takes [N, {}], got {}. Flatten samples.", size_,
           x.shape().to_string());
+  // Once for all products, so that the gradient meets each part of x once.
+  std::vector<Tensor> copies(terms_.size()), matrices(terms_.size());
+  for (std::size_t term = 0; term < terms_.size(); ++term) {
+    copies[term] = copies_of(x, terms_[term]);
+    if (chosen_[term]) matrices[term] = index_select(copies[term], 1, chosen_[term]);
+  }
   std::vector<Tensor> parts;
   for (std::size_t term = 0; term < terms_.size(); ++term) {
     Tensor sum;
     for (const Product& product : products_)
       if (product.out == term) {
-        const Tensor more = evaluate(product, x);
+        const Tensor more = evaluate(product, matrices[product.joint], copies[product.in]);
         sum = sum ? sum + more : more;
       }
     const Shape flat{x.size(0), terms_[term].copies * terms_[term].size};

@@ -58,7 +58,7 @@ class EquivariantBilinear final : public Module {
     std::vector<std::int64_t> axes = {};     // order of the axes of a copy of the joint type, as out x in
     Tensor weight = {};                      // [out copies, in copies, chosen]
   };
-  Tensor evaluate(const Product& product, const Tensor& x) const;
+  Tensor evaluate(const Product& product, Tensor matrices, const Tensor& vectors) const;
   Tensor copies_of(const Tensor& x, const Term& term) const;  // [N, copies, size]
 
   std::int64_t size_ = 0, base_ = 0;
