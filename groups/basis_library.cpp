@@ -1,5 +1,6 @@
 #include "groups/basis_library.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -10,7 +11,7 @@ namespace orbitgrad::groups {
 
 namespace {
 
-constexpr char magic[8] = {'O', 'G', 'B', 'A', 'S', 'I', 'S', '1'};  // the last is the version
+constexpr char magic[8] = {'O', 'G', 'B', 'A', 'S', 'I', 'S', '2'};  // the last is the version
 
 /// FNV-1a, 64 bits.
 std::uint64_t checksum(const std::string& bytes) {
@@ -92,7 +93,12 @@ void save_basis(const std::filesystem::path& file, const std::string& key, const
       fail("save_basis", "{} cannot be written. Check the folder and the space left.", part.string());
     }
   }
-  std::filesystem::rename(part, file);
+  std::error_code failed;
+  std::filesystem::rename(part, file, failed);
+  if (!failed) return;
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  fail("save_basis", "{} cannot be replaced: {}. Check the folder.", file.string(), failed.message());
 }
 
 template <class T>
@@ -100,7 +106,8 @@ InvariantBasis<T> load_basis(const std::filesystem::path& file, const std::strin
   const std::string name = file.string();
   std::ifstream in(file, std::ios::binary);
   require(static_cast<bool>(in), "load_basis", "{} cannot be opened. Check the path.", name);
-  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string bytes;
+  if (!std::filesystem::is_directory(file)) bytes.assign(std::istreambuf_iterator<char>(in), {});
   require(bytes.size() >= sizeof(magic) && std::memcmp(bytes.data(), magic, sizeof(magic) - 1) == 0, "load_basis",
           "{} is no basis file. Delete it.", name);
   require(bytes[7] == magic[7], "load_basis", "{} is of version {}, this is {}. Delete it.", name, bytes[7], magic[7]);
@@ -127,6 +134,12 @@ InvariantBasis<T> load_basis(const std::filesystem::path& file, const std::strin
   columns.begin = reader.list<std::int64_t>();
   columns.rows = reader.list<std::int64_t>();
   columns.values = reader.list<T>();
+  const auto count = static_cast<std::int64_t>(columns.values.size());
+  const bool sound = std::ranges::all_of(orbit_of, [&](std::int32_t orbit) { return 0 <= orbit && orbit < rank; }) &&
+                     std::ranges::all_of(columns.rows, [&](std::int64_t row) { return 0 <= row && row < size; }) &&
+                     columns.rows.size() == columns.values.size() && std::ranges::is_sorted(columns.begin) &&
+                     !columns.begin.empty() && columns.begin.front() == 0 && columns.begin.back() == count;
+  require(sound, "load_basis", "{} contradicts itself. Delete it.", name);
   InvariantBasis<T> basis = !orbit_of.empty()        ? InvariantBasis<T>::of_orbits(std::move(orbit_of))
                             : columns.count() < rank ? InvariantBasis<T>::everything(size)
                                                      : InvariantBasis<T>::of_columns(size, std::move(columns));
@@ -142,18 +155,22 @@ std::shared_ptr<const InvariantBasis<T>> BasisLibrary<T>::get(const TensorType& 
       Constraints<T>(type, group).key() + (options_.closed_forms ? "c" : "s") + group.name() + "/" + type.to_string();
   if (const auto known = solved_.find(key); known != solved_.end()) return known->second;
   const std::filesystem::path file = folder_ / fmt::format("{:016x}.basis", checksum(key));
-  if (!folder_.empty() && std::filesystem::exists(file)) {
+  std::error_code ignored;
+  if (!folder_.empty() && std::filesystem::exists(file, ignored)) {
     try {
       return solved_[key] = std::make_shared<const InvariantBasis<T>>(load_basis<T>(file, key));
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       notes_.push_back(std::string(error.what()) + " Solved anew.");
     }
   }
   auto basis = std::make_shared<const InvariantBasis<T>>(invariant_basis<T>(type, group, options_));
   solved_[key] = basis;
-  if (!folder_.empty()) {
+  if (folder_.empty()) return basis;
+  try {
     std::filesystem::create_directories(folder_);
     save_basis(file, key, *basis);
+  } catch (const std::exception& error) {  // a basis that was solved is not lost with its file
+    notes_.push_back(fmt::format("not kept on disk: {}", error.what()));
   }
   return basis;
 }

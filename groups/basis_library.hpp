@@ -17,7 +17,7 @@ class BasisLibrary {
       : options_(options), folder_(std::move(folder)) {}
 
   /// Solves at most once for each key. A file in the folder that is damaged, of another version or of another key is
-  /// solved anew and replaced; notes() says so.
+  /// solved anew and replaced, and a file that cannot be written is left out; notes() says so.
   std::shared_ptr<const InvariantBasis<T>> get(const TensorType& type, const MatrixGroup& group);
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 

@@ -1,6 +1,7 @@
 #include "groups/constraints.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace orbitgrad::groups {
@@ -80,6 +81,37 @@ double Constraints<T>::residual(std::span<const T> x) {
     for (std::size_t k = 0; k < n; ++k) sum += std::norm(image_[k] - x[k]);
   }
   return std::sqrt(sum);
+}
+
+namespace {
+
+/// At least the largest singular value: root of the largest row sum times the largest column sum.
+template <class T>
+double norm_bound(const SparseMatrix<T>& matrix) {
+  std::vector<double> rows(static_cast<std::size_t>(matrix.size)), columns(rows);
+  for (const auto& [row, col, value] : matrix.entries) {
+    rows[static_cast<std::size_t>(row)] += std::abs(value);
+    columns[static_cast<std::size_t>(col)] += std::abs(value);
+  }
+  return std::sqrt(*std::ranges::max_element(rows) * *std::ranges::max_element(columns));
+}
+
+}  // namespace
+
+template <class T>
+double Constraints<T>::scale() const {
+  double squares = 0;
+  for (const Axes& axes : lie_) {
+    double sum = 0;
+    for (const SparseMatrix<T>& matrix : axes) sum += norm_bound(matrix);
+    squares += sum * sum;
+  }
+  for (const Axes& axes : discrete_) {
+    double product = 1;
+    for (const SparseMatrix<T>& matrix : axes) product *= norm_bound(matrix);
+    squares += (product + 1) * (product + 1);
+  }
+  return std::sqrt(squares);
 }
 
 template <class T>

@@ -18,6 +18,8 @@ class Constraints {
   void apply_gram(std::span<const T> x, std::span<T> y);
   /// |C x|.
   [[nodiscard]] double residual(std::span<const T> x);
+  /// At least the largest |C x| / |x|, by the norms of the generators' matrices: what rounding is measured by.
+  [[nodiscard]] double scale() const;
   /// Everything that decides the solution, as bytes: sizes, atoms and their matrices at all generators.
   [[nodiscard]] std::string key() const;
   /// No Lie algebra, and every atom a permutation matrix at every generator: images[generator][axis][i].

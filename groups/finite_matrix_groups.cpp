@@ -17,7 +17,9 @@ void require_size(std::string_view op, std::int64_t n) {
 
 Matrix plane_rotation(std::int64_t k) {
   const double angle = 2 * std::numbers::pi / static_cast<double>(k);
-  return {2, 2, {std::cos(angle), std::sin(angle), -std::sin(angle), std::cos(angle)}};
+  const auto exact = [](double value) { return std::abs(value) < 1e-15 ? 0.0 : value; };  // half and quarter turns
+  const double c = exact(std::cos(angle)), s = exact(std::sin(angle));
+  return {2, 2, {c, s, -s, c}};
 }
 
 /// Rotation by an angle about a unit axis (Rodrigues).

@@ -123,16 +123,28 @@ MatrixOf<T> InvariantBasis<T>::to_dense() const {
 
 namespace {
 
+/// The columns with what is not rounding; each vector is freed as it is taken over.
 template <class T>
-InvariantBasis<T> basis_of_vectors(std::int64_t n, const std::vector<std::vector<T>>& vectors) {
+InvariantBasis<T> basis_of_vectors(std::int64_t n, std::vector<std::vector<T>> vectors, std::int64_t memory_limit) {
+  const auto is_entry = [](const T& value) { return std::abs(value) > 1e-15; };
+  std::int64_t count = 0;
+  for (const std::vector<T>& vector : vectors) count += std::ranges::count_if(vector, is_entry);
+  const double bytes = static_cast<double>(count) * static_cast<double>(sizeof(std::int64_t) + sizeof(T));
+  require(bytes <= static_cast<double>(memory_limit), "invariant_basis",
+          "{} columns of {} with {} entries need {:.2g} GB, the memory limit is {:.2g} GB. Raise it or take a smaller "
+          "rank.",
+          vectors.size(), n, count, bytes * 1e-9, static_cast<double>(memory_limit) * 1e-9);
   SparseColumns<T> columns;
-  for (const std::vector<T>& vector : vectors) {
+  columns.rows.reserve(static_cast<std::size_t>(count));
+  columns.values.reserve(static_cast<std::size_t>(count));
+  for (std::vector<T>& vector : vectors) {
     for (std::size_t i = 0; i < vector.size(); ++i)
-      if (std::abs(vector[i]) > 1e-15) {
+      if (is_entry(vector[i])) {
         columns.rows.push_back(static_cast<std::int64_t>(i));
         columns.values.push_back(vector[i]);
       }
     columns.finish_column();
+    vector = {};
   }
   return InvariantBasis<T>::of_columns(n, std::move(columns));
 }
@@ -157,6 +169,18 @@ double largest_residual(Constraints<T>& constraints, const InvariantBasis<T>& ba
   return largest;
 }
 
+/// Whether C is 0 or the rounding of 0, as of turns by 2 pi: then no relative threshold could tell.
+template <class T>
+bool constrain_nothing(Constraints<T>& constraints, std::int64_t memory_limit) {
+  if (constraints.empty()) return true;
+  if (3 * static_cast<double>(constraints.size()) * sizeof(T) > static_cast<double>(memory_limit)) return false;
+  RandomSource random(0x7a65726fu);
+  std::vector<T> x(static_cast<std::size_t>(constraints.size()));
+  double square = 0;
+  for (T& value : x) square += std::norm(value = random.normal_value<T>());
+  return constraints.residual(x) <= 1e-13 * constraints.scale() * std::sqrt(square);
+}
+
 }  // namespace
 
 template <class T>
@@ -172,14 +196,14 @@ InvariantBasis<T> invariant_basis(const TensorType& type, const MatrixGroup& gro
     if (basis) report = basis->report();
   }
   Constraints<T> constraints(type, group);
-  if (!basis && constraints.empty()) {
+  if (!basis && constrain_nothing(constraints, options.memory_limit)) {
     basis = InvariantBasis<T>::everything(n);
     report.solver = "everything";
   }
   if (!basis) {
     NullSpace<T> solution = null_space(constraints, type, options.memory_limit);
     report = {solution.solver, 0, solution.gap, 0};
-    basis = basis_of_vectors(n, solution.vectors);
+    basis = basis_of_vectors(n, std::move(solution.vectors), options.memory_limit);
   }
   // Orbits and everything are exact by construction.
   if (basis->orbit_of().empty() && !basis->is_everything()) {

@@ -1,5 +1,6 @@
 // orbitgrad basis, orbitgrad groups
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "engine/io/npy.hpp"
@@ -33,8 +34,8 @@ Tensor to_tensor(const groups::ComplexMatrix& q) {
 
 template <class T>
 void solve_and_print(const Options& options, const groups::MatrixGroup& group) {
-  groups::BasisLibrary<T> library({static_cast<std::int64_t>(options.memory_gigabytes * 1e9), !options.solve},
-                                  options.cache);
+  const double bytes = std::min(options.memory_gigabytes * 1e9, 9e18);
+  groups::BasisLibrary<T> library({static_cast<std::int64_t>(bytes), !options.solve}, options.cache);
   const auto in = groups::Representation::parse(options.in, group);
   const auto out = groups::Representation::parse(options.out, group);
   const groups::EquivariantMaps<T> maps(out, in, library);
@@ -51,7 +52,8 @@ void solve_and_print(const Options& options, const groups::MatrixGroup& group) {
   }
   const groups::BasisReport whole = maps.report();
   fmt::print("{}\ndimension {} of {}, solver {}, residual {:.1e}, {:.3g} s\n", table.to_string(), maps.dimension(),
-             in.dimension() * out.dimension(), whole.solver, whole.residual, whole.seconds);
+             in.dimension() * out.dimension(), whole.solver.empty() ? "none" : whole.solver, whole.residual,
+             whole.seconds);
   if (options.save.empty()) return;
   save_npy(options.save, to_tensor(maps.to_dense()));
   fmt::print("wrote {}\n", options.save);

@@ -2,10 +2,14 @@
 #include "groups/invariant_basis.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <numbers>
 #include <sstream>
+#include <thread>
 
 #include "groups/enumeration.hpp"
 #include "groups/equivariant_maps.hpp"
@@ -29,6 +33,11 @@ std::int64_t dimension(const std::string& group, const std::string& out, const s
                        BasisOptions options = {}) {
   return parse_group(group).is_real() ? maps<double>(group, out, in, options).dimension()
                                       : maps<Complex>(group, out, in, options).dimension();
+}
+
+/// A name in the folder for temporary files that no other process uses.
+std::filesystem::path new_folder(const std::string& name) {
+  return std::filesystem::path(testing::TempDir()) / fmt::format("{}_{}", name, getpid());
 }
 
 struct Row {
@@ -96,7 +105,6 @@ TEST(InvariantBasis, PublishedDimensions) {
                                         {"O13", {1, 1, 0, 3, 3, 15}},
                                         {"SL(3)", {1, 0, 0, 2, -1, 6}},
                                         {"Sp(2)", {1, 1, 0, 3, -1, -1}},
-                                        // The published 0 for T2->S misses the alternating form; characters give 1.
                                         {"SU(2)", {1, 1, 0, 2, -1, 5}},
                                         {"Scaling(3)", {9, 0, 0, 81, -1, 729}},
                                         {"Union(SO(3),Scaling(3))", {1, 0, 0, 3, -1, 15}},
@@ -237,7 +245,7 @@ TEST(EquivariantMaps, LayerTotalsOfThePublishedModels) {
 }
 
 TEST(BasisLibrary, KeepsBasesOnDiskAndDetectsDamage) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "basis_library_test";
+  const std::filesystem::path folder = new_folder("basis_library_test");
   std::filesystem::remove_all(folder);
   const MatrixGroup group = parse_group("SL(3)");
   const TensorType type = Representation::parse("T(2,2)", group).terms()[0].type;
@@ -266,11 +274,55 @@ TEST(BasisLibrary, KeepsBasesOnDiskAndDetectsDamage) {
   with(whole.substr(0, 20), "damaged");
   with(whole.substr(0, whole.size() - 1), "damaged");
   std::string other = whole;
-  other[7] = '2';
-  with(other, "version 2");
+  other[7] = '1';
+  with(other, "version 1");
   other = whole;
   other[other.size() / 2] = static_cast<char>(other[other.size() / 2] ^ 1);
   with(other, "damaged");
+  std::filesystem::remove_all(folder);
+}
+
+TEST(BasisLibrary, SolvesWhereNothingCanBeReadOrWritten) {
+  const std::filesystem::path folder = new_folder("basis_library_places");
+  std::filesystem::remove_all(folder);
+  const MatrixGroup group = parse_group("SL(3)");
+  const TensorType type = Representation::parse("T(2,2)", group).terms()[0].type;
+  const auto note_of = [&](const std::filesystem::path& place) {
+    BasisLibrary<double> library({}, place);
+    EXPECT_EQ(library.get(type, group)->rank(), 2);
+    return library.notes().empty() ? std::string() : library.notes().back();
+  };
+  EXPECT_EQ(note_of(folder), "");
+  const std::filesystem::path file = std::filesystem::directory_iterator(folder)->path();
+  EXPECT_NE(note_of(file).find("not kept on disk"), std::string::npos);  // a file where a folder is wanted
+  EXPECT_NE(note_of("/proc/none").find("not kept on disk"), std::string::npos);
+  std::filesystem::remove(file);
+  std::filesystem::create_directories(file / "full");  // a folder in the place of the file
+  EXPECT_NE(note_of(folder).find("cannot be replaced"), std::string::npos);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);  // no rest of a file
+  std::filesystem::remove_all(folder);
+}
+
+TEST(BasisLibrary, WritersOfOneFileDoNotDisturbEachOther) {
+  const std::filesystem::path folder = new_folder("basis_library_writers");
+  std::filesystem::remove_all(folder);
+  const MatrixGroup group = parse_group("SL(2)");
+  const TensorType type = Representation::parse("T(3,3)", group).terms()[0].type;
+  std::vector<std::thread> writers;
+  std::atomic<int> wrong = 0;
+  for (int i = 0; i < 4; ++i)
+    writers.emplace_back([&] {
+      for (int k = 0; k < 10; ++k) {
+        BasisLibrary<double> library({}, folder);
+        const auto basis = library.get(type, group);
+        if (basis->rank() != 5 || !library.notes().empty()) ++wrong;
+        save_basis(folder / "shared.basis", "key", *basis);
+        if (load_basis<double>(folder / "shared.basis", "key").rank() != 5) ++wrong;
+      }
+    });
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
   std::filesystem::remove_all(folder);
 }
 
@@ -287,6 +339,36 @@ TEST(BasisLibrary, EquallyNamedGroupsDoNotCollide) {
   EXPECT_EQ(a->rank(), 1);
   EXPECT_EQ(b->rank(), 1);
   EXPECT_GT(largest_entry(a->to_dense() - b->to_dense()), 0.1);
+}
+
+TEST(InvariantBasis, GeneratorsThatAreRoundedIdentitiesConstrainNothing) {
+  struct Case {
+    const char *group, *in, *out;
+    std::int64_t expected;  // the mean of the trace of rho over the group
+  };
+  for (const auto& [group, in, out, expected] : {Case{"C(1)", "T2", "V", 8},
+                                                 {"C(1)", "T4", "T4", 256},
+                                                 {"C(2)", "T2", "S", 4},
+                                                 {"C(2)", "T3", "S", 0},
+                                                 {"C(2)", "T4", "T4", 256},
+                                                 {"Embed(C(2),3,0,1)", "T2", "T2", 41},
+                                                 {"Union(C(1),C(2))", "T2", "T2", 16},
+                                                 {"D(1)", "T2", "V", 4}})
+    for (const bool closed_forms : {true, false})
+      EXPECT_EQ(dimension(group, out, in, {.closed_forms = closed_forms}), expected)
+          << group << " " << in << " " << out;
+  // The same turns with the rounding left in.
+  const double tiny = std::sin(2 * std::numbers::pi), pi_sine = std::sin(std::numbers::pi);
+  const MatrixGroup full("full turn", 2, std::vector<Matrix>{}, {Matrix(2, 2, {1, tiny, -tiny, 1})});
+  const MatrixGroup half("half turn", 2, std::vector<Matrix>{}, {Matrix(2, 2, {-1, pi_sine, -pi_sine, -1})});
+  for (const char* text : {"T2", "T4", "T(8)"}) {
+    const auto n = Representation::parse(text, full).dimension();
+    EXPECT_EQ(invariant_basis<double>(Representation::parse(text, full).terms()[0].type, full).rank(), n) << text;
+    EXPECT_EQ(invariant_basis<double>(Representation::parse(text, half).terms()[0].type, half).rank(), n) << text;
+  }
+  // Small generators are no rounding.
+  const MatrixGroup slow("slow", 2, {Matrix(2, 2, {0, -1e-9, 1e-9, 0})}, {});
+  EXPECT_EQ(invariant_basis<double>(Representation::parse("T2", slow).terms()[0].type, slow).rank(), 2);
 }
 
 TEST(InvariantBasis, HostileInput) {
