@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "engine/error.hpp"
+#include "groups/printable.hpp"
 #include "kernels/device_memory.hpp"
 #include "kernels/launch_error.hpp"
 #include "kernels/parallel.hpp"
@@ -72,7 +73,7 @@ DeviceKind parse_device(std::string_view text) {
     require_available("device", device);
     return device;
   }
-  fail("device", "there is no device '{}'. Use cpu, cuda or sim.", text);
+  fail("device", "there is no device '{}'. Use cpu, cuda or sim.", printable(text));
 }
 
 }  // namespace orbitgrad

@@ -1,6 +1,7 @@
 #include "engine/precision.hpp"
 
 #include "engine/ops/elementwise.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -34,7 +35,7 @@ Precision parse_precision(std::string_view text) {
     if (text == name(precision)) return precision;
   if (text == "bfloat16") return Precision::bfloat16;
   if (text == "float16") return Precision::float16;
-  fail("precision", "there is no precision '{}'. Choose one of float32, tf32, bf16, fp16.", text);
+  fail("precision", "there is no precision '{}'. Choose one of float32, tf32, bf16, fp16.", printable(text));
 }
 
 Precision product_precision() { return current; }

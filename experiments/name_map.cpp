@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -62,12 +63,15 @@ NameMap::NameMap(std::string_view text) {
     line = trimmed(line.substr(0, line.find('#')));
     if (line.empty()) continue;
     const auto arrow = line.find("->");
-    require(arrow != line.npos, op, "line {} of the map, '{}', has no arrow. Write: old -> new.", number, line);
+    require(arrow != line.npos, op, "line {} of the map, '{}', has no arrow. Write: old -> new.", number,
+            printable(line));
     const std::string_view from = trimmed(line.substr(0, arrow)), to = trimmed(line.substr(arrow + 2));
     require(!from.empty() && !to.empty(), op,
-            "line {} of the map, '{}', lacks a name. Write: old -> new, or old -> - to leave it out.", number, line);
+            "line {} of the map, '{}', lacks a name. Write: old -> new, or old -> - to leave it out.", number,
+            printable(line));
     require(std::ranges::count(to, '*') <= std::ranges::count(from, '*'), op,
-            "line {} of the map, '{}', has more stars to the right than to the left. Each repeats one.", number, line);
+            "line {} of the map, '{}', has more stars to the right than to the left. Each repeats one.", number,
+            printable(line));
     rules_.push_back({std::string(from), to == "-" ? "" : std::string(to), number});
   }
 }
@@ -82,17 +86,18 @@ std::map<std::string, Tensor> NameMap::rename(const std::map<std::string, Tensor
     std::size_t rule = 0;
     while (rule < rules_.size() && !fits(rules_[rule].from, name, stars)) ++rule;
     if (rule == rules_.size()) {
-      report(fmt::format("no rule fits '{}' {}", name, tensor.shape()));
+      report(fmt::format("no rule fits '{}' {}", printable(name), tensor.shape()));
       continue;
     }
     is_used[rule] = true;
     if (rules_[rule].to.empty()) continue;
     const std::string to = filled(rules_[rule].to, stars);
     if (!renamed.emplace(to, tensor).second)
-      report(fmt::format("'{}' would be the name of '{}' and of another", to, name));
+      report(fmt::format("'{}' would be the name of '{}' and of another", printable(to), printable(name)));
   }
   for (std::size_t rule = 0; rule < rules_.size(); ++rule)
-    if (!is_used[rule]) report(fmt::format("line {}, '{}', fits nothing", rules_[rule].line, rules_[rule].from));
+    if (!is_used[rule])
+      report(fmt::format("line {}, '{}', fits nothing", rules_[rule].line, printable(rules_[rule].from)));
   if (!problems.empty()) fail(op, "the map does not fit the state. Correct these places:{}", problems);
   return renamed;
 }

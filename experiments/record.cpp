@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/error.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -62,7 +63,7 @@ template <class T>
 const T& as(const Value& value, std::string_view name) {
   const T* typed = std::get_if<T>(&value);
   require(typed != nullptr, "record", "'{}' is {}, which is of another type. Correct the file or start a new run.",
-          name, to_string(value));
+          name, printable(to_string(value)));
   return *typed;
 }
 

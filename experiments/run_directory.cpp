@@ -49,7 +49,11 @@ bool is_of_begun_run(const Path& file) {
 void require_own_folder(const Path& folder) {
   if (is_there(checkpoint_file(folder))) return;
   std::vector<Path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
+    files.push_back(entry->path());
+  require(!failed, op, "{}: cannot list this folder: {}. Choose another --out or --name.", folder.string(),
+          failed.message());
   const bool was_locked = is_there(folder / ".lock");  // asked last: another process may be beginning
   for (const Path& file : files)
     require(was_locked && is_of_begun_run(file), op,

@@ -144,6 +144,16 @@ void Trainer::save(RunDirectory& run) {
 Record Trainer::run(RunDirectory& run, Progress& progress) {
   if (!result_.entries().empty()) return result_;
   begin_ = saved_at_ = std::chrono::steady_clock::now();
+  try {
+    return train(run, progress);
+  } catch (const Error& error) {  // of any op: memory or the disk may be full
+    const std::string message = error.what(), saved = what_is_saved(run);
+    if (message.ends_with(saved)) throw;
+    throw Error(message + (message.ends_with('\n') ? "" : " ") + saved);
+  }
+}
+
+Record Trainer::train(RunDirectory& run, Progress& progress) {
   while (step_ < total_steps()) train_epoch(run, progress);
   estimate_statistics(run);
   Record line{{"kind", std::string("result")}, {"epoch", options_.epochs}, {"step", step_}};

@@ -53,8 +53,8 @@ class Trainer {
   /// Loads the checkpoint of the run, if it has one. Error: it is of another model or of other data.
   void restore(RunDirectory& run);
   /// Trains to the end, estimates the batch statistics anew and evaluates; the run then holds the final checkpoint.
-  /// Returns the results. A finished run returns them at once. Error: the loss, a weight or a statistic is
-  /// not a finite number.
+  /// Returns the results. A finished run returns them at once. Error, which says what is saved: the loss, a weight or a
+  /// statistic is not a finite number, or memory or the disk is full.
   Record run(RunDirectory& run, Progress& progress);
 
   std::int64_t steps_made() const { return step_; }
@@ -63,6 +63,7 @@ class Trainer {
 
  private:
   std::int64_t total_steps() const { return options_.epochs * loader_.batch_count(); }
+  Record train(RunDirectory& run, Progress& progress);
   void train_epoch(RunDirectory& run, Progress& progress);
   void train_step(const nn::Batch& batch, const RunDirectory& run);
   /// inputs, labels; the learning rate -> loss, number of correct answers.

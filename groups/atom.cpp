@@ -130,8 +130,8 @@ Subgroup subgroup_of(const Enumeration& elements, const std::vector<int>& genera
 
 std::vector<ComplexMatrix> matrices_of_irrep(const FiniteGroup& group, std::int64_t k) {
   const std::vector<Irrep> list = irreps<double>(group);
-  require(k >= 0 && k < static_cast<std::int64_t>(list.size()), "finite_irrep_atom", "irrep {} of {}, which has {}.", k,
-          group.name(), list.size());
+  require(k >= 0 && k < static_cast<std::int64_t>(list.size()), "finite_irrep_atom",
+          "irrep {} of {}, which has {}. Count from 0.", k, group.name(), list.size());
   std::vector<ComplexMatrix> result;
   for (const Matrix& matrix : list[static_cast<std::size_t>(k)].matrices) result.push_back(to_complex(matrix));
   return result;

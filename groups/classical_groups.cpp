@@ -179,7 +179,7 @@ MatrixGroup homogeneous_rotations(std::int64_t n) {
 }
 
 MatrixGroup special_euclidean(std::int64_t n) {
-  const MatrixGroup group = semidirect_product(translations(n), homogeneous_rotations(n));
+  const MatrixGroup group = generated_by({translations(n), homogeneous_rotations(n)});
   const auto lie = group.lie_generators();
   return {fmt::format("SE({})", n), n + 1, std::vector<ComplexMatrix>(lie.begin(), lie.end()),
           std::vector<ComplexMatrix>{}};

@@ -51,8 +51,8 @@ std::int64_t EquivariantMaps<T>::dimension() const {
 
 template <class T>
 void EquivariantMaps<T>::project(std::span<T> weight) const {
-  require(static_cast<std::int64_t>(weight.size()) == out_ * in_, "EquivariantMaps", "{} weights for [{}, {}].",
-          weight.size(), out_, in_);
+  require(static_cast<std::int64_t>(weight.size()) == out_ * in_, "EquivariantMaps",
+          "{} weights for [{}, {}]. Give one for each entry.", weight.size(), out_, in_);
   std::vector<T> block;
   for (const BlockGroup& group : blocks_) {
     block.resize(static_cast<std::size_t>(group.rows * group.cols));

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "groups/error.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::groups {
 
@@ -63,7 +64,8 @@ class ExpressionReader {
     fail_at(position_, what);
   }
   [[noreturn]] void fail_at(std::size_t place, std::string_view what) const {
-    fail(op_, "{} at character {}. Correct the text:\n  {}\n  {:>{}}", what, place + 1, text_, '^', place + 1);
+    const std::string shown = printable(text_, text_.size()), before = printable(text_.substr(0, place), text_.size());
+    fail(op_, "{} at character {}. Correct the text:\n  {}\n  {:>{}}", what, place + 1, shown, '^', before.size() + 1);
   }
 
  private:

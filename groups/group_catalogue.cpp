@@ -134,7 +134,15 @@ bool fits(int wanted, std::size_t given) {
   return wanted == any_number ? given >= 1 : static_cast<std::size_t>(wanted) == given;
 }
 
-MatrixGroup read_group(ExpressionReader& reader, int depth = 0) {
+/// A short expression may name many large groups: numbers in the generators of all of them together.
+constexpr std::int64_t most_numbers = std::int64_t{1} << 25;
+
+std::int64_t numbers_in(const MatrixGroup& group) {
+  const auto generators = static_cast<std::int64_t>(group.lie_generators().size() + group.discrete_generators().size());
+  return group.dimension() * group.dimension() * generators;
+}
+
+MatrixGroup read_group(ExpressionReader& reader, std::int64_t& numbers, int depth = 0) {
   if (depth > 20) reader.fail_here("more than 20 groups inside each other");
   (void)reader.peek();
   const std::size_t begin = reader.position();
@@ -145,15 +153,19 @@ MatrixGroup read_group(ExpressionReader& reader, int depth = 0) {
       if (reader.at_number())
         arguments.numbers.push_back(reader.number());
       else
-        arguments.groups.push_back(read_group(reader, depth + 1));
+        arguments.groups.push_back(read_group(reader, numbers, depth + 1));
     } while (reader.take(','));
     reader.expect(')');
   }
   std::string usages;
   for (const Builder& builder : builders()) {
     if (builder.name != name) continue;
-    if (fits(builder.groups, arguments.groups.size()) && fits(builder.numbers, arguments.numbers.size()))
-      return builder.build(arguments);
+    if (fits(builder.groups, arguments.groups.size()) && fits(builder.numbers, arguments.numbers.size())) {
+      MatrixGroup group = builder.build(arguments);
+      numbers += numbers_in(group);
+      if (numbers > most_numbers) reader.fail_at(begin, "the groups are too large together");
+      return group;
+    }
     usages += (usages.empty() ? "" : " or ") + builder.entry.usage;
   }
   if (!usages.empty()) reader.fail_at(begin, fmt::format("wrong arguments, it is {},", usages));
@@ -173,7 +185,8 @@ const std::vector<CatalogueEntry>& group_catalogue() {
 
 MatrixGroup parse_group(std::string_view text) {
   ExpressionReader reader("parse_group", text);
-  MatrixGroup group = read_group(reader);
+  std::int64_t numbers = 0;
+  MatrixGroup group = read_group(reader, numbers);
   reader.expect_end();
   return group;
 }

@@ -28,13 +28,28 @@ std::string joined_names(const std::vector<MatrixGroup>& parts) {
   return result;
 }
 
+/// A short expression may name a large group: this many numbers in all its generators, and no more.
+void require_possible(std::string_view op, std::int64_t dimension, std::size_t generators) {
+  constexpr std::int64_t largest_dimension = 1024, most_numbers = std::int64_t{1} << 25;
+  require(dimension >= 1 && dimension <= largest_dimension, op, "{} coordinates. Take 1 .. {}.", dimension,
+          largest_dimension);
+  require(static_cast<std::int64_t>(generators) <= most_numbers / (dimension * dimension), op,
+          "{} generators on {} coordinates are more than {} numbers. Take a smaller group.", generators, dimension,
+          most_numbers);
+}
+
+std::size_t generators_of(const MatrixGroup& group) {
+  return group.lie_generators().size() + group.discrete_generators().size();
+}
+
 }  // namespace
 
 MatrixGroup embedded(const MatrixGroup& group, std::int64_t dimension, const std::vector<std::int64_t>& coordinates) {
   const auto count = static_cast<std::int64_t>(coordinates.size());
   require(count == group.dimension(), "embedded", "{} acts on {} coordinates, got {}. Name as many.", group.name(),
           group.dimension(), count);
-  std::vector<bool> taken(static_cast<std::size_t>(std::max<std::int64_t>(dimension, 0)));
+  require_possible("embedded", dimension, generators_of(group));
+  std::vector<bool> taken(static_cast<std::size_t>(dimension));
   std::string name = fmt::format("Embed({},{}", group.name(), dimension);
   for (const std::int64_t coordinate : coordinates) {
     require(coordinate >= 0 && coordinate < dimension, "embedded", "coordinate {} of {}. Take one in 0 .. {}.",
@@ -62,6 +77,9 @@ MatrixGroup embedded(const MatrixGroup& group, std::int64_t dimension, const std
 MatrixGroup generated_by(const std::vector<MatrixGroup>& parts) {
   require(!parts.empty(), "generated_by", "no group given. Name at least one.");
   std::vector<ComplexMatrix> lie, discrete;
+  std::size_t generators = 0;
+  for (const MatrixGroup& part : parts) generators += generators_of(part);
+  require_possible("generated_by", parts[0].dimension(), generators);
   for (const MatrixGroup& part : parts) {
     require(part.dimension() == parts[0].dimension(), "generated_by",
             "{} acts on {} coordinates, {} on {}. All parts need one size.", parts[0].name(), parts[0].dimension(),
@@ -73,6 +91,8 @@ MatrixGroup generated_by(const std::vector<MatrixGroup>& parts) {
 }
 
 MatrixGroup direct_product(const MatrixGroup& first, const MatrixGroup& second) {
+  require_possible("direct_product", first.dimension() * second.dimension(),
+                   generators_of(first) + generators_of(second));
   const ComplexMatrix left = ComplexMatrix::identity(first.dimension());
   const ComplexMatrix right = ComplexMatrix::identity(second.dimension());
   const auto times_right = [&](const ComplexMatrix& a) { return kronecker(a, right); };
@@ -89,6 +109,12 @@ MatrixGroup semidirect_product(const MatrixGroup& normal, const MatrixGroup& act
   require(normal.dimension() == acting.dimension(), "semidirect_product",
           "{} acts on {} coordinates, {} on {}. Write both in one size.", normal.name(), normal.dimension(),
           acting.name(), acting.dimension());
+  const auto size = static_cast<double>(normal.dimension());
+  const double pairs = static_cast<double>(normal.lie_generators().size()) * static_cast<double>(generators_of(acting));
+  require(pairs * size * size * std::max(size, static_cast<double>(normal.lie_generators().size())) <= 0x1p33,
+          "semidirect_product",
+          "whether {} normalizes {} takes too long to check. Take smaller groups, or their Union.", acting.name(),
+          normal.name());
   const LinearSpan algebra(normal.lie_generators());
   const auto require_inside = [&](const ComplexMatrix& image, const char* kind, std::size_t i) {
     const double residual = algebra.residual(image);

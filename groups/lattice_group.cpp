@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "groups/error.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::groups {
 namespace {
@@ -111,7 +112,7 @@ LatticeGroup lattice_group(std::string_view name) {
       if (!all_names.empty()) all_names += ", ";
       all_names += known;
     }
-    fail(op, "there is no lattice group '{}'. Choose one of {}.", name, all_names);
+    fail(op, "there is no lattice group '{}'. Choose one of {}.", printable(name), all_names);
   }
   return lattice_group_from_matrices(std::string(name), std::move(matrices), std::move(element_names));
 }

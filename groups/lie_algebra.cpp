@@ -17,6 +17,16 @@ double real_inner(const ComplexMatrix& a, const ComplexMatrix& b) {
 
 constexpr double span_tolerance = 1e-9;
 
+/// The matrix without its parts along the directions; twice, which is enough for full accuracy.
+ComplexMatrix orthogonal_to(std::span<const ComplexMatrix> orthonormal, ComplexMatrix matrix) {
+  for (int pass = 0; pass < 2; ++pass)
+    for (const ComplexMatrix& direction : orthonormal) {
+      const double part = real_inner(direction, matrix);
+      matrix = add_scaled(std::move(matrix), Complex(-part), direction);
+    }
+  return matrix;
+}
+
 }  // namespace
 
 ComplexMatrix bracket(const ComplexMatrix& a, const ComplexMatrix& b) { return a * b - b * a; }
@@ -27,20 +37,14 @@ LinearSpan::LinearSpan(std::span<const ComplexMatrix> matrices) : given_(matrice
 }
 
 double LinearSpan::residual(const ComplexMatrix& matrix) const {
-  ComplexMatrix rest = matrix;
-  for (int pass = 0; pass < 2; ++pass)
-    for (const ComplexMatrix& direction : orthonormal_)
-      rest = add_scaled(std::move(rest), Complex(-real_inner(direction, rest)), direction);
+  const ComplexMatrix rest = orthogonal_to(orthonormal_, matrix);
   return frobenius_norm(rest) / std::max(1.0, frobenius_norm(matrix));
 }
 
 bool LinearSpan::extend(const ComplexMatrix& matrix) {
   const double size = frobenius_norm(matrix);
   if (size == 0) return false;
-  ComplexMatrix rest = scaled(matrix, Complex(1 / size));
-  for (int pass = 0; pass < 2; ++pass)
-    for (const ComplexMatrix& direction : orthonormal_)
-      rest = add_scaled(std::move(rest), Complex(-real_inner(direction, rest)), direction);
+  ComplexMatrix rest = orthogonal_to(orthonormal_, scaled(matrix, Complex(1 / size)));
   const double left = frobenius_norm(rest);
   if (left < span_tolerance) return false;
   orthonormal_.push_back(scaled(std::move(rest), Complex(1 / left)));

@@ -11,6 +11,7 @@ namespace orbitgrad::groups {
 namespace {
 
 constexpr std::int64_t largest_dimension = std::int64_t{1} << 62;
+constexpr std::size_t most_terms = 10'000;  // of a product, whose expression may be short
 
 std::int64_t checked_product(std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
@@ -112,6 +113,9 @@ Representation operator+(const Representation& a, const Representation& b) {
 
 Representation operator*(const Representation& a, const Representation& b) {
   require_same_group(a.group_, b.group_);
+  require(a.terms_.size() * b.terms_.size() <= most_terms, "Representation",
+          "a product of {} and {} terms has more than {}. Take fewer, or shorter sums.", a.terms_.size(),
+          b.terms_.size(), most_terms);
   std::vector<Representation::Term> terms;
   for (const auto& left : a.terms_)
     for (const auto& right : b.terms_) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/error.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::nn {
 
@@ -33,6 +34,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& names) {
+  name = name.substr(0, 256);  // the time is the product of the lengths
   const auto rank = [&](const std::string& candidate) {
     const auto prefix = std::ranges::mismatch(name, candidate).in1 - name.begin();
     return std::pair(edit_distance(name, candidate), -prefix);
@@ -43,7 +45,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 void fail_unknown_name(std::string_view op, std::string_view what, std::string_view name,
                        const std::vector<std::string>& names) {
-  fail(op, R"(unknown {} "{}". Did you mean "{}"? Known: {}.)", what, name, nearest_name(name, names),
+  fail(op, R"(unknown {} "{}". Did you mean "{}"? Known: {}.)", what, printable(name), nearest_name(name, names),
        fmt::join(names, ", "));
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/ops/creation.hpp"
+#include "groups/printable.hpp"
 #include "kernels/philox.hpp"
 
 namespace orbitgrad::catalogue {
@@ -57,14 +58,14 @@ bool parses(std::string_view text, T& value) {
 std::int64_t parse_integer(std::string_view op, std::string_view setting, std::string_view text) {
   std::int64_t value = 0;
   if (!parses(text, value))
-    fail(op, "the setting {} takes whole numbers, got '{}'. Write it like 2 or -1.", setting, text);
+    fail(op, "the setting {} takes whole numbers, got '{}'. Write it like 2 or -1.", setting, printable(text));
   return value;
 }
 
 void check_tensors(const Op& op, const Tensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
-    require(find_argument(op, name) != nullptr, op.name, "there is no argument '{}'. The arguments are: {}.", name,
-            names_of(op.arguments));
+    require(find_argument(op, name) != nullptr, op.name, "there is no argument '{}'. The arguments are: {}.",
+            printable(name), names_of(op.arguments));
   }
   for (const Argument& argument : op.arguments) {
     const std::string first = argument.presence == Presence::several ? entry_name(argument.name, 0) : argument.name;
@@ -77,11 +78,12 @@ void check_tensors(const Op& op, const Tensors& tensors) {
 void check_settings(const Op& op, const Settings& settings) {
   for (const auto& [name, text] : settings) {
     const Setting* setting = find_named(op.settings, name);
-    require(setting != nullptr, op.name, "there is no setting '{}'. The settings are: {}.", name,
+    require(setting != nullptr, op.name, "there is no setting '{}'. The settings are: {}.", printable(name),
             names_of(op.settings));
     require(setting->choices.empty() || std::ranges::find(setting->choices, text) != setting->choices.end() ||
                 (text.empty() && setting->default_value == ""),
-            op.name, "the setting {} cannot be '{}'. Choose one of {}.", name, text, fmt::join(setting->choices, ", "));
+            op.name, "the setting {} cannot be '{}'. Choose one of {}.", name, printable(text),
+            fmt::join(setting->choices, ", "));
   }
 }
 
@@ -190,7 +192,7 @@ int Call::small_integer(std::string_view setting) const {
 double Call::number(std::string_view setting) const {
   double value = 0;
   if (!parses(word(setting), value))
-    fail(op_, "the setting {} takes a number, got '{}'. Write it like 0.5 or 1e-3.", setting, word(setting));
+    fail(op_, "the setting {} takes a number, got '{}'. Write it like 0.5 or 1e-3.", setting, printable(word(setting)));
   return value;
 }
 
@@ -231,7 +233,7 @@ Shape Call::shape(std::string_view setting) const { return Shape(integers(settin
 DType Call::dtype(std::string_view setting) const {
   for (int i = 0; i < 16; ++i)
     if (orbitgrad::name(static_cast<DType>(i)) == word(setting)) return static_cast<DType>(i);
-  fail(op_, "the setting {} is a dtype, got '{}'. Write it like float32.", setting, word(setting));
+  fail(op_, "the setting {} is a dtype, got '{}'. Write it like float32.", setting, printable(word(setting)));
 }
 
 groups::LatticeGroup Call::group() const { return groups::lattice_group(word("group")); }

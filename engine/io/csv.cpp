@@ -7,6 +7,7 @@
 #include "engine/io/file.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/transfer.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -92,9 +93,9 @@ double number_of(std::string_view text, std::int64_t line, std::size_t column) {
   const bool is_read = error != std::errc::invalid_argument && end == digits.data() + digits.size();
   require(is_read && !text.starts_with("+-"), op,
           "line {}, column {}: '{}' is no number. Correct it, or say whether there is a header.", line, column + 1,
-          text.substr(0, 40));
+          printable(text, 40));
   require(error == std::errc(), op, "line {}, column {}: {} is beyond float64. Correct it.", line, column + 1,
-          text.substr(0, 40));
+          printable(text, 40));
   return value;
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/file.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -139,15 +140,39 @@ void LineLog::cut(std::int64_t bytes_to_keep) {
     io::fail_system("line_log", path_, "shorten it");
 }
 
+namespace {
+
+/// The lock is the system's and goes with its process; the number is for people alone.
+void note_owner(int descriptor) {
+  const std::string number = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, number.data(), number.size(), 0) < 0)
+    return;  // a full disk: the owner has no number
+}
+
+/// ", process 123", or nothing.
+std::string noted_owner(int descriptor) {
+  char text[24] = {};
+  const ssize_t count = ::pread(descriptor, text, sizeof text, 0);
+  const std::string_view number(text, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  const std::size_t digits = std::min(number.find_first_not_of("0123456789"), number.size());
+  return digits == 0 ? "" : fmt::format(", process {}", number.substr(0, digits));
+}
+
+}  // namespace
+
 FolderLock::FolderLock(const path& folder)
     : descriptor_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) io::fail_system("folder_lock", folder, "write in it");
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    note_owner(descriptor_);
+    return;
+  }
   const int code = errno;
+  const std::string owner = code == EWOULDBLOCK ? noted_owner(descriptor_) : "";
   ::close(descriptor_);
   if (code != EWOULDBLOCK) io::fail_system("folder_lock", folder, "lock it", code);
-  fail("folder_lock", "{}: another process is working in this folder. Wait for it to end, or choose another folder.",
-       folder.string());
+  fail("folder_lock", "{}: another process is working in this folder{}. Wait for it to end, or choose another folder.",
+       folder.string(), owner);
 }
 
 FolderLock::~FolderLock() { ::close(descriptor_); }

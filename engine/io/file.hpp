@@ -45,7 +45,7 @@ class LineLog {
 };
 
 /// Holds a folder for this process until it is destroyed or the process ends, however it ends. Error: another process
-/// holds it, or the folder cannot be written.
+/// holds it (the message has its number), or the folder cannot be written.
 class FolderLock {
  public:
   explicit FolderLock(const std::filesystem::path& folder);

@@ -14,6 +14,7 @@
 #include "engine/ops/cast.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -114,7 +115,7 @@ class HeaderReader {
     const auto* type =
         std::ranges::find(type_names, descr.substr(std::min<std::size_t>(descr.size(), 1)), &TypeName::text);
     if (type == std::end(type_names) || std::string_view("<>|=").find(descr.front()) == std::string_view::npos)
-      unreadable(fmt::format("elements of type '{}'", descr));
+      unreadable(fmt::format("elements of type '{}'", printable(descr)));
     header.dtype = type->dtype;
     header.is_swapped = descr.front() == '>' && item_size(type->dtype) > 1;
   }

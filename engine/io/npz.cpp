@@ -4,6 +4,7 @@
 #include "engine/io/file.hpp"
 #include "engine/io/npy.hpp"
 #include "engine/io/zip.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -32,9 +33,9 @@ std::map<std::string, Tensor> load_npz(const std::filesystem::path& path) {
   for (const io::ZipEntry& entry : io::read_zip(op, path.string(), archive)) {
     std::string name = entry.name;
     if (name.ends_with(ending)) name.resize(name.size() - ending.size());
-    Tensor tensor = parse_npy(path.string() + ", " + name, entry.bytes);
+    Tensor tensor = parse_npy(path.string() + ", " + printable(name), entry.bytes);
     require(arrays.emplace(name, std::move(tensor)).second, op, "{}: there are two arrays '{}'. Write it again.",
-            path.string(), name);
+            path.string(), printable(name));
   }
   return arrays;
 }

@@ -13,6 +13,7 @@
 #include "engine/io/file.hpp"
 #include "engine/io/safetensors_header.hpp"
 #include "engine/ops/transfer.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -53,12 +54,13 @@ struct Plan {
 Plan check_entry(const std::string& file, const std::string& name, const io::TensorEntry& entry,
                  std::int64_t data_bytes) {
   const auto complain = [&](const std::string& what) {
-    fail(op, "{}: tensor '{}' {}. The file is damaged or hostile: copy it again from where it came.", file, name, what);
+    fail(op, "{}: tensor '{}' {}. The file is damaged or hostile: copy it again from where it came.", file,
+         printable(name), what);
   };
   const auto* type = std::ranges::find(type_names, entry.dtype, &TypeName::text);
   if (type == std::end(type_names))
     fail(op, "{}: tensor '{}' has dtype '{}'. Only F32, F64, BF16, F16, I64, I32 and BOOL are read: convert it first.",
-         file, name, entry.dtype.substr(0, 80));
+         file, printable(name), printable(entry.dtype));
   if (entry.shape.size() > kernels::max_rank)
     complain(fmt::format("has {} axes, more than {}", entry.shape.size(), kernels::max_rank));
   Shape shape;
@@ -74,8 +76,8 @@ Plan check_entry(const std::string& file, const std::string& name, const io::Ten
   if (begin > end || end > static_cast<std::uint64_t>(data_bytes))
     complain(fmt::format("lies at bytes {} to {} of {}", begin, end, data_bytes));
   if (end - begin != static_cast<std::uint64_t>(bytes))
-    complain(
-        fmt::format("has {} bytes, but {} of shape {} needs {}", end - begin, entry.dtype, shape.to_string(), bytes));
+    complain(fmt::format("has {} bytes, but {} of shape {} needs {}", end - begin, printable(entry.dtype),
+                         shape.to_string(), bytes));
   return {name, shape, type->dtype, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)};
 }
 
@@ -91,7 +93,8 @@ std::vector<Plan> check_header(const std::string& file, const io::SafetensorsHea
         plan.begin == covered, op,
         "{}: tensor '{}' begins at byte {}, but {} of the data is {} there. The file is damaged or hostile: copy it "
         "again from where it came.",
-        file, plan.name, plan.begin, covered, plan.begin < covered ? "already used" : "not used by any tensor");
+        file, printable(plan.name), plan.begin, covered,
+        plan.begin < covered ? "already used" : "not used by any tensor");
     covered = plan.end;
   }
   require(covered == data_bytes, op,
@@ -112,7 +115,7 @@ Tensor read_tensor(const std::filesystem::path& path, const io::Descriptor& file
       const auto* raw = reinterpret_cast<const unsigned char*>(target);
       require(std::all_of(raw, raw + result.numel(), [](unsigned char byte) { return byte <= 1; }), op,
               "{}: the BOOL tensor '{}' holds bytes other than 0 and 1. The file is damaged: copy it again.",
-              path.string(), plan.name);
+              path.string(), printable(plan.name));
     }
   });
   return result;

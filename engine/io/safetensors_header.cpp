@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/error.hpp"
+#include "groups/printable.hpp"
 #include "kernels/view.hpp"
 
 namespace orbitgrad::io {
@@ -38,12 +39,12 @@ class HeaderReader : public nlohmann::json_sax<json> {
         break;
       }
       case Place::metadata:
-        if (header_.metadata.contains(text)) reject(fmt::format("has the key '{}' twice", shorten(text)));
+        if (header_.metadata.contains(text)) reject(fmt::format("has the key '{}' twice", printable(text)));
         header_.metadata[text];
         break;
       default:
         if (text != "dtype" && text != "shape" && text != "data_offsets")
-          reject(fmt::format("has the unknown key '{}'", shorten(text)));
+          reject(fmt::format("has the unknown key '{}'", printable(text)));
         for (const std::string& seen : seen_keys_)
           if (seen == text) reject(fmt::format("has the key '{}' twice", text));
         seen_keys_.push_back(text);
@@ -86,7 +87,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   }
   bool number_integer(number_integer_t value) override { reject(fmt::format("has the negative number {}", value)); }
   bool number_float(number_float_t, const std::string& text) override {
-    reject(fmt::format("has the number {}, which is not whole or too large", shorten(text)));
+    reject(fmt::format("has the number {}, which is not whole or too large", printable(text)));
   }
   bool null() override { reject("has a null where none belongs"); }
   bool boolean(bool) override { reject("has a truth value where none belongs"); }
@@ -104,9 +105,8 @@ class HeaderReader : public nlohmann::json_sax<json> {
     place_ = place;
     return true;
   }
-  static std::string shorten(const std::string& text) { return text.size() > 80 ? text.substr(0, 80) + "..." : text; }
   [[noreturn]] void reject(const std::string& what) const {
-    fail(op, "{}: '{}' {}. The file is damaged or hostile: copy it again from where it came.", file_, shorten(name_),
+    fail(op, "{}: '{}' {}. The file is damaged or hostile: copy it again from where it came.", file_, printable(name_),
          what);
   }
 

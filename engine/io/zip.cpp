@@ -5,6 +5,7 @@
 
 #include "engine/error.hpp"
 #include "engine/io/deflate.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::io {
 
@@ -21,7 +22,7 @@ class Reader {
   Reader(std::string_view op, std::string_view file, std::string_view bytes) : op_(op), file_(file), bytes_(bytes) {}
 
   [[noreturn]] void damaged(std::string_view what) const {
-    fail(op_, "{}: {}. It is no zip file or damaged: write it again.", file_, what);
+    fail(op_, "{}: {}. It is no zip file or damaged: write it again.", file_, printable(what));
   }
   std::uint64_t number(std::uint64_t at, int bytes) const {
     const std::string_view part = range(at, static_cast<std::uint64_t>(bytes));

@@ -11,6 +11,7 @@
 #include "engine/error.hpp"
 #include "engine/observe/launch.hpp"
 #include "engine/observe/trace.hpp"
+#include "groups/printable.hpp"
 #include "kernels/device_memory.hpp"
 
 namespace orbitgrad::observe {
@@ -245,7 +246,7 @@ std::int64_t parse_bytes(std::string_view text) {
   for (const Unit& unit : units)
     if (error == std::errc() && rest == unit.name && value >= 0 && value * unit.bytes < 0x1p60)
       return static_cast<std::int64_t>(value * unit.bytes);
-  fail("memory_limit", "'{}' is no number of bytes. Write 4GiB, 512MiB or 1000000.", text);
+  fail("memory_limit", "'{}' is no number of bytes. Write 4GiB, 512MiB or 1000000.", printable(text));
 }
 
 std::string bytes_text(std::int64_t bytes) {

@@ -10,6 +10,7 @@
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/triangular.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -52,6 +53,8 @@ std::string expanded(std::string_view equation, std::string_view term, int ellip
 }
 
 Equation parse(std::string_view written, const std::vector<Tensor>& operands) {
+  require(printable(written, written.size()) == written, op,
+          "'{}' has control characters. Use letters, \"...\" and \"->\".", printable(written));
   std::string text;
   std::copy_if(written.begin(), written.end(), std::back_inserter(text), [](char c) { return c != ' '; });
   const std::size_t arrow = text.find("->");

@@ -1,11 +1,7 @@
 // Files that survive a full disk and have one owner.
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-
 #include "engine/io/file.hpp"
+
+#include "tests/child_process.hpp"
 #include "tests/experiments/datasets_support.hpp"
 
 namespace orbitgrad {
@@ -14,33 +10,11 @@ namespace {
 using experiments::error_of;
 using experiments::expect_contains;
 using experiments::TemporaryFolder;
+using testing::in_child;
+using testing::limit_file_size;
 
 std::size_t entries_in(const std::filesystem::path& folder) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
-
-/// Runs the body in a process of its own and gives what it returns; -1 if it was killed.
-template <class Body>
-int in_child(Body&& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    int code = 99;
-    try {
-      code = body();
-    } catch (const std::exception&) {
-    }
-    _exit(code);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/// No file of this process may grow beyond the limit: writes fail as they do on a full disk.
-void limit_file_size(std::uint64_t bytes) {
-  std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit limit{bytes, bytes};
-  setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 TEST(IoFile, WritesReplacesAndReads) {
@@ -164,7 +138,8 @@ TEST(IoFolderLock, OneOwnerAtATime) {
     try {
       const FolderLock lock(folder.path());
     } catch (const Error& error) {
-      return std::string(error.what()).find("another process is working in this folder") != std::string::npos ? 7 : 8;
+      const std::string owner = fmt::format("another process is working in this folder, process {}. ", getppid());
+      return std::string(error.what()).find(owner) != std::string::npos ? 7 : 8;
     }
     return 0;
   };
@@ -173,6 +148,13 @@ TEST(IoFolderLock, OneOwnerAtATime) {
     EXPECT_EQ(in_child(second), 7);
   }
   EXPECT_EQ(in_child(second), 0);
+  EXPECT_EQ(in_child([&] {
+              const FolderLock lock(folder.path());
+              kill(getpid(), SIGKILL);
+              return 1;
+            }),
+            -1);
+  EXPECT_EQ(in_child(second), 0) << "the lock of a killed process is in the way";
   expect_contains(error_of([&] { const FolderLock lock(folder.path() / "absent"); }), "absent: cannot");
 }
 
