@@ -16,40 +16,46 @@ class OnednnConvolution {
  public:
   enum class Op { forward, input_gradient, filter_gradient };
 
+  using Sizes = dnnl::memory::dims;
+
   /// Dilation 1, one group.
-  OnednnConvolution(Op op, const kernels::Conv2dProblem& p) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+  OnednnConvolution(Op op, const kernels::Conv2dProblem& p)
+      : OnednnConvolution(op, {p.batch, p.in_channels, p.in_height, p.in_width},
+                          {p.out_channels, p.in_channels, p.kernel_height, p.kernel_width},
+                          {p.batch, p.out_channels, p.out_height(), p.out_width()}, {p.stride_height, p.stride_width},
+                          {p.padding_height, p.padding_width}) {}
+
+  /// x [N, C, ...], w [K, C, ...], y [N, K, ...] with two or three axes of space.
+  OnednnConvolution(Op op, const Sizes& x, const Sizes& w, const Sizes& y, const Sizes& stride, const Sizes& padding)
+      : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
     using dnnl::memory;
     using tag = memory::format_tag;
-    const memory::dims x{p.batch, p.in_channels, p.in_height, p.in_width};
-    const memory::dims w{p.out_channels, p.in_channels, p.kernel_height, p.kernel_width};
-    const memory::dims y{p.batch, p.out_channels, p.out_height(), p.out_width()};
-    const memory::dims stride{p.stride_height, p.stride_width}, padding{p.padding_height, p.padding_width};
-    const auto any = [](const memory::dims& dims) { return memory::desc(dims, memory::data_type::f32, tag::any); };
-    const auto plain = [](const memory::dims& dims, tag layout) {
-      return memory::desc(dims, memory::data_type::f32, layout);
+    const auto any = [](const Sizes& dims) { return memory::desc(dims, memory::data_type::f32, tag::any); };
+    const auto plain = [](const Sizes& dims) {
+      return memory::desc(dims, memory::data_type::f32, dims.size() == 4 ? tag::abcd : tag::abcde);
     };
     const auto algorithm = dnnl::algorithm::convolution_direct;
     const dnnl::convolution_forward::primitive_desc forward(
         {dnnl::prop_kind::forward_training, algorithm, any(x), any(w), any(y), stride, padding, padding}, engine_);
     if (op == Op::forward) {
       primitive_ = dnnl::convolution_forward(forward);
-      add(DNNL_ARG_SRC, plain(x, tag::nchw), forward.src_desc(), false);
-      add(DNNL_ARG_WEIGHTS, plain(w, tag::oihw), forward.weights_desc(), false);
-      add(DNNL_ARG_DST, plain(y, tag::nchw), forward.dst_desc(), true);
+      add(DNNL_ARG_SRC, plain(x), forward.src_desc(), false);
+      add(DNNL_ARG_WEIGHTS, plain(w), forward.weights_desc(), false);
+      add(DNNL_ARG_DST, plain(y), forward.dst_desc(), true);
     } else if (op == Op::input_gradient) {
       const dnnl::convolution_backward_data::primitive_desc backward(
           {algorithm, any(x), any(w), any(y), stride, padding, padding}, engine_, forward);
       primitive_ = dnnl::convolution_backward_data(backward);
-      add(DNNL_ARG_DIFF_DST, plain(y, tag::nchw), backward.diff_dst_desc(), false);
-      add(DNNL_ARG_WEIGHTS, plain(w, tag::oihw), backward.weights_desc(), false);
-      add(DNNL_ARG_DIFF_SRC, plain(x, tag::nchw), backward.diff_src_desc(), true);
+      add(DNNL_ARG_DIFF_DST, plain(y), backward.diff_dst_desc(), false);
+      add(DNNL_ARG_WEIGHTS, plain(w), backward.weights_desc(), false);
+      add(DNNL_ARG_DIFF_SRC, plain(x), backward.diff_src_desc(), true);
     } else {
       const dnnl::convolution_backward_weights::primitive_desc backward(
           {algorithm, any(x), any(w), any(y), stride, padding, padding}, engine_, forward);
       primitive_ = dnnl::convolution_backward_weights(backward);
-      add(DNNL_ARG_SRC, plain(x, tag::nchw), backward.src_desc(), false);
-      add(DNNL_ARG_DIFF_DST, plain(y, tag::nchw), backward.diff_dst_desc(), false);
-      add(DNNL_ARG_DIFF_WEIGHTS, plain(w, tag::oihw), backward.diff_weights_desc(), true);
+      add(DNNL_ARG_SRC, plain(x), backward.src_desc(), false);
+      add(DNNL_ARG_DIFF_DST, plain(y), backward.diff_dst_desc(), false);
+      add(DNNL_ARG_DIFF_WEIGHTS, plain(w), backward.diff_weights_desc(), true);
     }
   }
 

@@ -144,8 +144,8 @@ IrrepFrame irrep_frame(const FiniteGroup& group, const Irrep& irrep) {
   for (const Vector& vector : vectors)
     for (const std::int32_t b : frame.basis)
       frame.gram.push_back(without_rounding_error(dot(vector, vectors[static_cast<std::size_t>(b)])));
-  const auto degree = static_cast<double>(irrep.degree);
-  frame.weight = degree / (group.order() * static_cast<int>(irrep.type)) * degree / static_cast<double>(frame.size);
+  frame.divisor = static_cast<double>(group.order() * static_cast<int>(irrep.type) * frame.size) /
+                  static_cast<double>(irrep.degree * irrep.degree);
   return frame;
 }
 

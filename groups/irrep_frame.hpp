@@ -2,7 +2,7 @@
 // orbit of a vector is one, and sum_f e_f e_f^T = n / d (Schur). In a frame the Fourier transform of a function x on
 // the group has no rounding but that of additions, and a translation of x permutes its rows:
 //   P[f, f'] = sum over s with s e_f' = +-e_f of sign(s, f') x[s],        X[f, j] = sum_f' P[f, f'] coordinates[f', j],
-//   x[s] = sum over irreps, f and i of weight sign(s, f) X[image(s, f), i] gram[f, i].
+//   x[s] = sum over irreps, f and i of sign(s, f) X[image(s, f), i] gram[f, i] / divisor.
 // The correlation y[s] = sum_g a[g] x[s g] becomes Y = X A with
 //   A[j, i] = sum_g a[g] sign(g, b_j) coordinates[image(g, b_j), i]:
 // d^2 rather than S^2 / n products a row, for n rows; d = n wherever the irrep is monomial.
@@ -22,7 +22,7 @@ struct IrrepFrame {
   std::vector<std::int32_t> basis;  ///< [d], the vectors b_j that the others are written in
   std::vector<double> coordinates;  ///< [n, d], e_f = sum_j coordinates[f, j] e_{b_j}; whole numbers where they can be
   std::vector<double> gram;         ///< [n, d], <e_f, e_{b_i}> of unit vectors
-  double weight = 0;
+  double divisor = 1;               ///< S type n / d^2
 
   [[nodiscard]] std::size_t at(std::int64_t s, std::int64_t f) const { return static_cast<std::size_t>(s * size + f); }
 };

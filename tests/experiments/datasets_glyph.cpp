@@ -75,10 +75,10 @@ TEST(GlyphDigits, EveryDigitLeavesInk) {
 }
 
 TEST(GlyphDigits, BitsDependOnSeedAndIndexAlone) {
-  ThreadScope one(1);
+  ThreadCount one(1);
   const ImageDataset expected = glyph_digits(400, 5, {.rotated = true});
   {
-    ThreadScope three(3);
+    ThreadCount three(3);
     EXPECT_EQ(glyph_digits(400, 5, {.rotated = true}).pixels, expected.pixels);
   }
   const ImageDataset tail = glyph_digits(57, 5, {.rotated = true, .first_index = 343});

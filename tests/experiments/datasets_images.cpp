@@ -113,9 +113,9 @@ TEST(ImageDatasets, AnglesAreUniformAndKeyed) {
 
 TEST(ImageDatasets, RotationBitsDoNotDependOnThreadsOrNeighbours) {
   const ImageDataset images = random_images(70, 1, 28, 28);
-  ThreadScope one(1);
+  ThreadCount one(1);
   const ImageDataset expected = turned_by_index(images, 9);
-  ThreadScope four(4);
+  ThreadCount four(4);
   EXPECT_EQ(turned_by_index(images, 9).pixels, expected.pixels);
   const std::vector<std::int64_t> some{66, 3};
   EXPECT_EQ(rotate_images(select(images, some), 9, some).pixels, select(expected, some).pixels);

@@ -14,13 +14,10 @@
 #include <string>
 #include <vector>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "experiments/datasets/rotation.hpp"
 #include "groups/error.hpp"
 #include "tests/engine/expect_error.hpp"
+#include "tests/thread_count.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -42,21 +39,6 @@ class TemporaryFolder {
 
  private:
   std::filesystem::path path_;
-};
-
-class ThreadScope {
- public:
-#ifdef _OPENMP
-  explicit ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~ThreadScope() { omp_set_num_threads(before_); }
-#else
-  explicit ThreadScope(int) {}
-#endif
-  ThreadScope(const ThreadScope&) = delete;
-  ThreadScope& operator=(const ThreadScope&) = delete;
-
- private:
-  [[maybe_unused]] int before_ = 1;
 };
 
 struct Brightness {

@@ -89,7 +89,7 @@ Values inverse_transform(const FiniteGroup& group, const std::vector<IrrepFrame>
       const IrrepFrame& frame = frames[r];
       for (std::int64_t f = 0; f < frame.size; ++f)
         for (std::int64_t i = 0; i < frame.degree; ++i)
-          value += frame.weight * frame.sign[frame.at(s, f)] *
+          value += 1 / frame.divisor * frame.sign[frame.at(s, f)] *
                    blocks[r][static_cast<std::size_t>(frame.image[frame.at(s, f)] * frame.degree + i)] *
                    frame.gram[static_cast<std::size_t>(f * frame.degree + i)];
     }

@@ -3,10 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include <cstring>
 #include <initializer_list>
 #include <string>
@@ -18,6 +14,7 @@
 #include "engine/ops/transfer.hpp"
 #include "engine/random.hpp"
 #include "nn/module.hpp"
+#include "tests/thread_count.hpp"
 
 namespace orbitgrad::testing_support {
 
@@ -72,21 +69,5 @@ inline void expect_near(const Tensor& a, const Tensor& b, double tolerance) {
              y = b.detach().to(DType::float64).to_vector<double>();
   for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], y[i], tolerance) << "at " << i;
 }
-
-/// While it lives, parallel loops use this many threads.
-class ThreadCount {
- public:
-#ifdef _OPENMP
-  explicit ThreadCount(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~ThreadCount() { omp_set_num_threads(before_); }
-#else
-  explicit ThreadCount(int) {}
-#endif
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  [[maybe_unused]] int before_ = 1;
-};
 
 }  // namespace orbitgrad::testing_support

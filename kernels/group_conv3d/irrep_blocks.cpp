@@ -1,0 +1,239 @@
+// Irrep blocks in three dimensions, forward and input gradient: both are one product, with the base filter or its
+// transpose. A tile of positions passes through all of it: lowered, transformed into panels, multiplied block by block,
+// transformed back.
+#include "kernels/group_conv3d/frame_tile.hpp"
+#include "kernels/group_conv3d/implementations.hpp"
+#include "kernels/group_conv3d/padded_fields.hpp"
+
+namespace orbitgrad::kernels::cpu {
+namespace {
+
+struct Values {};
+struct Panels {};
+struct PackedFilter {};
+struct Sums {};
+
+/// out[f, s, o] = bias[f] + sum_{c, w, g} X[c, w, s g](o) a[f, c, w, g],
+/// a[f, c, w, g] = weight[w] filter[f filter_out + c filter_in + entry[w, g]].
+template <class T>
+struct Blocks {
+  VolumeWalk walk;
+  const FrameTransform* transform;
+  std::int64_t kernel, in_fields, in_planes, out_fields;  // fields of one channel group
+  OrbitReads3d reads;
+  std::vector<std::int32_t> entry;  // [w, g]
+  const T *filter, *bias;
+  std::int64_t filter_out, filter_in;
+
+  /// Rows (field, i) and depth (c, w, j) of a block's product.
+  RowTiles rows(const FrameBlock& block) const { return RowTiles(out_fields * block.degree); }
+  std::int64_t depth(const FrameBlock& block) const { return reads.taps * block.degree; }  // of one input field
+};
+
+/// Per block [row tile][c][w][j][height], zeros beyond the last row.
+template <class T>
+const T* pack_filter(const Blocks<T>& problem) {
+  const FilterTransform sparse(*problem.transform);
+  const std::int64_t order = problem.transform->order, taps = problem.reads.taps;
+  std::int64_t size = 0;
+  for (const FrameBlock& block : problem.transform->blocks)
+    size += problem.rows(block).padded() * problem.in_fields * problem.depth(block);
+  T* const packed = workspace<PackedFilter, T>(size);
+  std::fill(packed, packed + size, T{0});
+  const auto pack = [&](std::int64_t c, std::int64_t w) {
+    for (std::int64_t first = 0; first < problem.out_fields; first += lanes<T>) {
+      const std::int64_t count = std::min<std::int64_t>(lanes<T>, problem.out_fields - first);
+      alignas(64) T element[lanes<T>] = {}, number[lanes<T>];
+      std::vector<Vector<T>> value(static_cast<std::size_t>(order)), slot(static_cast<std::size_t>(sparse.slots));
+      for (std::int64_t g = 0; g < order; ++g) {
+        const auto at = static_cast<std::size_t>(w * order + g);
+        for (std::int64_t i = 0; i < count; ++i)
+          element[i] = problem.filter[(first + i) * problem.filter_out + c * problem.filter_in + problem.entry[at]];
+        value[static_cast<std::size_t>(g)] =
+            load(element) * broadcast(static_cast<T>(problem.reads.weight[static_cast<std::size_t>(w)]));
+      }
+      for (const auto& entry : sparse.entries)
+        slot[static_cast<std::size_t>(entry.slot)] =
+            multiply_add(broadcast(static_cast<T>(entry.factor)), value[static_cast<std::size_t>(entry.element)],
+                         slot[static_cast<std::size_t>(entry.slot)]);
+      T* base = packed;
+      std::size_t next = 0;
+      for (const FrameBlock& block : problem.transform->blocks) {
+        const RowTiles rows = problem.rows(block);
+        const std::int64_t depth = problem.in_fields * problem.depth(block), d = block.degree;
+        for (std::int64_t j = 0; j < d; ++j)
+          for (std::int64_t i = 0; i < d; ++i) {
+            store(number, slot[next] / broadcast(static_cast<T>(sparse.divisor[next])));
+            ++next;
+            for (std::int64_t lane = 0; lane < count; ++lane) {
+              const std::int64_t row = (first + lane) * d + i;
+              base[(row / rows.height * depth + (c * taps + w) * d + j) * rows.height + row % rows.height] =
+                  number[lane];
+            }
+          }
+        base += rows.padded() * depth;
+      }
+    }
+  };
+  parallel_for(problem.in_fields * taps, std::max<std::int64_t>(1, 256 / problem.out_fields),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t item = begin; item < end; ++item) pack(item / taps, item % taps);
+               });
+  return packed;
+}
+
+template <class T>
+void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, const VolumeTile<T>& tile,
+                   std::int64_t first, const T* sums, T* pairs, T* out) {
+  const std::int64_t order = problem.transform->order, width = tile.width(), positions = problem.walk.positions();
+  for (std::int64_t field = 0; field < problem.out_fields; ++field) {
+    const T* rows = sums;
+    T* pair = pairs;
+    for (const FrameBlock& block : problem.transform->blocks) {
+      FrameInverse<T>::pair(block, rows + field * block.degree * block.size * width, width, pair);
+      rows += problem.rows(block).padded() * block.size * width;
+      pair += block.size * block.size * width;
+    }
+    const Vector<T> bias = broadcast(problem.bias == nullptr ? T{0} : problem.bias[field]);
+    for (std::int64_t s = 0; s < order; ++s) {
+      T* target = out + (field * order + s) * positions + first;
+      for (std::int64_t i = 0; i < tile.count(); i += lanes<T>) {
+        const auto valid = std::min<std::int64_t>(lanes<T>, tile.count() - i);
+        masked_store(target + i, static_cast<std::uint32_t>((std::uint64_t{1} << valid) - 1),
+                     inverse.element(s, pairs + i, width, bias));
+      }
+    }
+  }
+}
+
+template <class T>
+void run(const Blocks<T>& problem, const T* filter, const T* in, T* out) {
+  constexpr std::int64_t columns = tile_columns<T>;
+  const FrameTransform& transform = *problem.transform;
+  std::vector<FrameOutputs<T>> outputs;
+  const FrameInverse<T> inverse(transform);
+  std::int64_t panel_rows = 0, sum_rows = 0, products = 0;
+  for (const FrameBlock& block : transform.blocks) {
+    outputs.emplace_back(block, block.coordinates);
+    panel_rows += block.size * problem.depth(block);
+    sum_rows += problem.rows(block).padded() * block.size;
+    products += block.size * block.degree * block.degree;
+  }
+  const auto values_rows = transform.order + static_cast<std::int64_t>(transform.steps.size());
+  const std::int64_t field = problem.in_planes * volume(problem.walk.padded);
+  const T* padded = padded_fields(problem.walk, in, problem.in_fields * problem.in_planes);
+  const double flops = 2.0 * static_cast<double>(max_tile_positions<T> * products * problem.out_fields *
+                                                 problem.in_fields * problem.reads.taps);
+  for_each_tile<T>(problem.walk, flops, [&](const VolumeTile<T>& tile, std::int64_t first) {
+    const std::int64_t width = tile.width();
+    T* values = workspace<Values, T>(std::max(values_rows, inverse.pairs()) * width);
+    T* panels = workspace<Panels, T>(panel_rows * width);
+    T* sums = workspace<Sums, T>(sum_rows * width);
+    std::fill(sums, sums + sum_rows * width, T{0});
+    for (std::int64_t c = 0; c < problem.in_fields; ++c) {
+      // Panels of a block: [f][block of columns][w][j][tile_columns].
+      for (std::int64_t w = 0; w < problem.reads.taps; ++w) {
+        transform_field(transform, problem.walk, tile, problem.reads, problem.kernel, w, padded + c * field, values);
+        T* panel = panels;
+        for (std::size_t b = 0; b < transform.blocks.size(); ++b) {
+          const FrameBlock& block = transform.blocks[b];
+          const std::int64_t depth = problem.depth(block);
+          for (std::int64_t f = 0; f < block.size; ++f)
+            for (std::int64_t j = 0; j < block.degree; ++j)
+              outputs[b].write(static_cast<std::size_t>(f * block.degree + j), values, width,
+                               panel + f * depth * width + (w * block.degree + j) * columns, depth * columns);
+          panel += block.size * depth * width;
+        }
+      }
+      const T *panel = panels, *factors = filter;
+      T* sum = sums;
+      for (const FrameBlock& block : transform.blocks) {
+        const RowTiles rows = problem.rows(block);
+        const std::int64_t depth = problem.depth(block), all = problem.in_fields * depth, row = block.size * width;
+        MicroKernel<T>* const kernel = micro_kernel_of<T>(rows.height);
+        for (std::int64_t f = 0; f < block.size; ++f)
+          for (std::int64_t i = 0; i < width; i += columns)
+            for (std::int64_t tile_row = 0; tile_row < rows.count; ++tile_row)
+              kernel(depth, factors + (tile_row * all + c * depth) * rows.height, panel + f * depth * width + i * depth,
+                     columns, sum + tile_row * rows.height * row + f * width + i, row);
+        panel += block.size * depth * width;
+        factors += rows.padded() * all;
+        sum += rows.padded() * row;
+      }
+    }
+    write_outputs(problem, inverse, tile, first, sums, values, out);
+  });
+}
+
+template <class T>
+void run_images(Blocks<T>& problem, const GroupConv3dProblem& shape, const T* filter, const T* bias_or_null,
+                const T* in, T* out) {
+  const std::int64_t in_size = problem.in_fields * problem.in_planes * volume(problem.walk.from);
+  const std::int64_t out_size = problem.out_fields * shape.order * problem.walk.positions();
+  const std::int64_t filter_size = shape.w_size() / shape.groups;
+  for (std::int64_t group = 0; group < shape.groups; ++group) {
+    problem.filter = filter + group * filter_size;
+    problem.bias = bias_or_null == nullptr ? nullptr : bias_or_null + group * problem.out_fields;
+    const T* packed = pack_filter(problem);
+    for (std::int64_t n = 0; n < shape.batch; ++n) {
+      const std::int64_t image = n * shape.groups + group;
+      run(problem, packed, in + image * in_size, out + image * out_size);
+    }
+  }
+}
+
+}  // namespace
+
+bool irrep_blocks3d_supports(const GroupConv3dProblem& problem) {
+  return problem.transform != nullptr && orbit_gather3d_supports(problem);
+}
+bool irrep_blocks3d_supports_input_gradient(const GroupConv3dProblem& problem) {
+  return problem.in_order == problem.order && irrep_blocks3d_supports(problem);
+}
+
+template <class T>
+void irrep_blocks3d_forward(const GroupConv3dProblem& problem, const T* x, const T* w, const T* bias_or_null, T* y) {
+  Blocks<T> blocks{forward_walk(problem),
+                   problem.transform,
+                   problem.kernel,
+                   problem.in_fields / problem.groups,
+                   problem.in_order,
+                   problem.out_fields / problem.groups,
+                   orbit_reads3d(problem),
+                   {},
+                   nullptr,
+                   nullptr,
+                   0,
+                   0};
+  blocks.entry = blocks.reads.entry;
+  blocks.filter_in = problem.in_order * problem.taps(), blocks.filter_out = blocks.in_fields * blocks.filter_in;
+  run_images(blocks, problem, w, bias_or_null, x, y);
+}
+
+template <class T>
+void irrep_blocks3d_input_gradient(const GroupConv3dProblem& problem, const T* dy, const T* w, T* dx) {
+  Blocks<T> blocks{transposed_walk(problem),
+                   problem.transform,
+                   problem.kernel,
+                   problem.out_fields / problem.groups,
+                   problem.order,
+                   problem.in_fields / problem.groups,
+                   orbit_reads3d(problem),
+                   {},
+                   nullptr,
+                   nullptr,
+                   0,
+                   0};
+  const std::vector<std::int32_t> transposed = transposed_filter_entries(problem);
+  for (const std::int32_t entry : blocks.reads.entry)
+    blocks.entry.push_back(transposed[static_cast<std::size_t>(entry)]);
+  blocks.filter_out = problem.order * problem.taps(), blocks.filter_in = blocks.out_fields * blocks.filter_out;
+  run_images(blocks, problem, w, static_cast<const T*>(nullptr), dy, dx);
+}
+
+template void irrep_blocks3d_forward(const GroupConv3dProblem&, const float*, const float*, const float*, float*);
+template void irrep_blocks3d_forward(const GroupConv3dProblem&, const double*, const double*, const double*, double*);
+template void irrep_blocks3d_input_gradient(const GroupConv3dProblem&, const float*, const float*, float*);
+template void irrep_blocks3d_input_gradient(const GroupConv3dProblem&, const double*, const double*, double*);
+
+}  // namespace orbitgrad::kernels::cpu

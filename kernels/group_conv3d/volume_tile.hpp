@@ -1,0 +1,116 @@
+// What both implementations read: volumes with their border of zeros, and tiles of output positions. A row of a tile is
+// x at those positions, moved by one tap; positions follow each other in memory order, whatever rows they lie in.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "kernels/gemm/micro_kernel.hpp"
+#include "kernels/gemm/vector.hpp"
+#include "kernels/group_conv3d/group_conv3d.hpp"
+
+namespace orbitgrad::kernels::cpu {
+
+/// Positions of a tile: a whole number of register tiles.
+template <class T>
+inline constexpr std::int64_t max_tile_positions = 2 * tile_columns<T>;
+
+/// How one op walks over its input: from[i] lies at border + i spread of a volume of zeros, of size `padded`; output
+/// position o meets it at o stride, tap u at + u dilation.
+struct VolumeWalk {
+  Size3 from, padded, out;
+  std::int64_t border, spread, stride, dilation;
+
+  std::int64_t positions() const { return volume(out); }
+  std::int64_t tile_positions(std::int64_t columns, std::int64_t most) const {
+    return std::min(most, (positions() + columns - 1) / columns * columns);
+  }
+  std::int32_t tap_offset(std::int64_t kernel, std::int64_t tap) const {
+    const std::int64_t depth = tap / (kernel * kernel), row = tap / kernel % kernel, col = tap % kernel;
+    return static_cast<std::int32_t>(((depth * padded[1] + row) * padded[2] + col) * dilation);
+  }
+};
+
+inline VolumeWalk forward_walk(const GroupConv3dProblem& problem) {
+  VolumeWalk walk{problem.in_size, {}, problem.out_size(), problem.padding, 1, problem.stride, problem.dilation};
+  for (std::size_t axis = 0; axis < 3; ++axis) walk.padded[axis] = problem.in_size[axis] + 2 * problem.padding;
+  return walk;
+}
+
+/// From dy to dx: taps run backwards, a stride becomes gaps between the values of dy, and a padding that is wider than
+/// the kernel reaches cuts values off.
+inline VolumeWalk transposed_walk(const GroupConv3dProblem& problem) {
+  const std::int64_t reach = problem.dilation * (problem.kernel - 1);
+  VolumeWalk walk{problem.out_size(), {}, problem.in_size, reach - problem.padding,
+                  problem.stride,     1,  problem.dilation};
+  for (std::size_t axis = 0; axis < 3; ++axis) walk.padded[axis] = problem.in_size[axis] + reach;
+  return walk;
+}
+
+/// One volume of `walk.from` into one of `walk.padded`.
+template <class T>
+void pad_volume(const VolumeWalk& walk, const T* from, T* to) {
+  std::fill(to, to + volume(walk.padded), T{0});
+  const auto range = [&](std::size_t axis) {  // the values that are not cut off
+    const std::int64_t first = std::max<std::int64_t>(0, (-walk.border + walk.spread - 1) / walk.spread);
+    const std::int64_t room = walk.padded[axis] - walk.border;
+    return std::array{first, room <= 0 ? 0 : std::min(walk.from[axis], (room + walk.spread - 1) / walk.spread)};
+  };
+  const auto planes = range(0), rows = range(1), columns = range(2);
+  const auto place = [&](std::int64_t i) { return walk.border + i * walk.spread; };
+  for (std::int64_t d = planes[0]; d < planes[1]; ++d)
+    for (std::int64_t r = rows[0]; r < rows[1]; ++r) {
+      const T* source = from + (d * walk.from[1] + r) * walk.from[2];
+      T* target = to + (place(d) * walk.padded[1] + place(r)) * walk.padded[2];
+      for (std::int64_t c = columns[0]; c < columns[1]; ++c) target[place(c)] = source[c];
+    }
+}
+
+template <class T>
+class VolumeTile {
+ public:
+  static constexpr std::int64_t most = max_tile_positions<T>, vectors = most / lanes<T>;
+
+  /// Positions first .. first + count of the output; at most `most`. Lanes up to `width` are zero.
+  VolumeTile(const VolumeWalk& walk, std::int64_t first, std::int64_t count, std::int64_t width)
+      : count_(count), width_(width) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t p = first + i, row = p / walk.out[2];
+      index_[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(
+          ((row / walk.out[1] * walk.padded[1] + row % walk.out[1]) * walk.padded[2] + p % walk.out[2]) * walk.stride);
+    }
+    for (std::int64_t v = 0; v * lanes<T> < width; ++v) {
+      const auto begin = static_cast<std::size_t>(v * lanes<T>);
+      bool dense = (v + 1) * lanes<T> <= count;
+      for (std::size_t lane = 1; dense && lane < static_cast<std::size_t>(lanes<T>); ++lane)
+        dense = index_[begin + lane] == index_[begin] + static_cast<std::int32_t>(lane);
+      dense_[static_cast<std::size_t>(v)] = dense;
+    }
+  }
+
+  std::int64_t count() const { return count_; }
+  std::int64_t width() const { return width_; }
+
+  /// to[i] = from[index of position i], rows of tile_columns elements `block` apart; zeros beyond the last position.
+  void read(const T* from, T* to, std::int64_t block) const {
+    for (std::int64_t v = 0; v * lanes<T> < width_; ++v) {
+      T* target = to + v / 2 * block + v % 2 * lanes<T>;
+      const std::int32_t* index = index_.data() + v * lanes<T>;
+      if (dense_[static_cast<std::size_t>(v)]) {
+        store(target, load(from + index[0]));
+        continue;
+      }
+      const std::int64_t valid = std::clamp<std::int64_t>(count_ - v * lanes<T>, 0, lanes<T>);
+      for (std::int64_t lane = 0; lane < valid; ++lane) target[lane] = from[index[lane]];
+      for (std::int64_t lane = valid; lane < lanes<T>; ++lane) target[lane] = T{0};
+    }
+  }
+
+ private:
+  std::int64_t count_, width_;
+  std::array<std::int32_t, static_cast<std::size_t>(most)> index_{};
+  std::array<bool, static_cast<std::size_t>(vectors)> dense_{};
+};
+
+}  // namespace orbitgrad::kernels::cpu
