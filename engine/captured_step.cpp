@@ -4,6 +4,7 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
+#include "engine/observe/observer.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/update.hpp"
 #include "kernels/device_graph.hpp"
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view name_of_op = "captured_step";
 
 thread_local const std::source_location* captured_at = nullptr;
+thread_local std::vector<std::weak_ptr<Storage>>* changed_by_step = nullptr;  // of the step that is captured
 
 std::string place(const std::source_location& where) {
   return fmt::format("{}:{}", std::filesystem::path(where.file_name()).filename().string(), where.line());
@@ -58,7 +60,17 @@ std::atomic<int> recorded_steps = 0;
 struct CapturedStep::Recorded {
   std::unique_ptr<kernels::DeviceGraph> graph;
   std::vector<Tensor> results;
+  std::vector<std::weak_ptr<Storage>> changed;  // from before the step; the graph holds each once
 };
+
+double StepNumber::now(std::source_location where) const {
+  if (differs_)
+    refuse_while_capturing("captured_step",
+                           "later runs would see this number as it is now. Give it to Optimizer::step, or make it a "
+                           "tensor of one element.",
+                           &where);
+  return now_();
+}
 
 CapturedStep::CapturedStep(Function function, DeviceKind device, std::source_location where)
     : function_(std::move(function)),
@@ -100,8 +112,10 @@ std::vector<Tensor> CapturedStep::run_eagerly(const std::vector<Tensor>& tensors
 }
 
 void CapturedStep::fill_buffers(const std::vector<Tensor>& tensors) {
-  if (!was_called_)
+  if (!was_called_) {
+    buffers_.clear();  // of a first call that failed
     for (const Tensor& tensor : tensors) buffers_.push_back(Tensor::empty(tensor.shape(), tensor.dtype(), device_));
+  }
   const NoGrad no_grad;
   for (std::size_t i = 0; i < tensors.size(); ++i) fill(buffers_[i], tensors[i]);
 }
@@ -112,11 +126,24 @@ std::vector<Tensor> CapturedStep::operator()(const std::vector<Tensor>& tensors,
   if (device_ == DeviceKind::cpu) return run_eagerly(tensors, key, numbers);
   require(!is_capturing(), name_of_op, "the step of {} is called inside a step that is captured. Call its function.",
           place(where_));
+  require(!observe::is_watched(observe::checking_finite), name_of_op,
+          "results are searched for NaN, which reads each one, and the step of {} cannot be captured so. Leave out "
+          "ScopedCheckFinite (--check-finite), or capturing (--captured).",
+          place(where_));
   try {
     fill_buffers(tensors);
     *numbers_ = numbers;
-    if (!std::exchange(was_called_, true)) return run_eagerly(buffers_, key, numbers);
+    if (!was_called_) {
+      std::vector<Tensor> results = run_eagerly(buffers_, key, numbers);
+      was_called_ = true;
+      return results;
+    }
     if (recorded_ == nullptr) record(key);
+    for (const std::weak_ptr<Storage>& changed : recorded_->changed)
+      require(changed.use_count() > 1, name_of_op,
+              "the step of {} changes a tensor that nobody but its recording holds: a module was moved to another "
+              "device, or replaced, since. Make a new CapturedStep.",
+              place(where_));
     recorded_->graph->replay(key.value);
   } catch (const kernels::LaunchError& error) {
     fail_launch(name_of_op, device_, error);
@@ -132,10 +159,12 @@ void CapturedStep::record(RandomKey key) {
   recorded->graph = kernels::make_device_graph(device_);
   recorded->graph->begin(key.value);
   captured_at = &where_;
+  changed_by_step = &recorded->changed;
   ++recorded_steps;
   const auto stop = [&] {
     --recorded_steps;
     captured_at = nullptr;
+    changed_by_step = nullptr;
   };
   try {
     recorded->results = without_history(function_(inputs));
@@ -178,9 +207,16 @@ void keep_while_recorded(const std::shared_ptr<Storage>& storage) {
 }
 
 void note_update(const std::shared_ptr<Storage>& storage) {
+  if (storage->device == DeviceKind::cpu)
+    refuse_while_capturing("update",
+                           "later runs would not change this tensor of the cpu. Move it to the step's device, "
+                           "or change it outside the step.");
   ++storage->version;
   kernels::DeviceGraph* graph = kernels::DeviceGraph::recording();
-  if (graph != nullptr && !graph->owns(storage->data)) graph->at_replay([storage] { ++storage->version; });
+  if (graph == nullptr || graph->owns(storage->data)) return;
+  graph->keep(storage);
+  graph->at_replay([kept = storage.get()] { ++kept->version; });
+  if (changed_by_step != nullptr) changed_by_step->push_back(storage);
 }
 
 }  // namespace orbitgrad

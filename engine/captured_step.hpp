@@ -17,16 +17,21 @@ namespace orbitgrad {
 class StepNumber {
  public:
   StepNumber(double value) : now_([value] { return value; }) {}
-  explicit StepNumber(std::function<double()> now) : now_(std::move(now)) {}
+  explicit StepNumber(std::function<double()> now) : now_(std::move(now)), differs_(true) {}
 
-  /// In this run. To keep it while a step is captured would fix it for all runs.
-  double now() const { return now_(); }
+  /// In this run. Error: while a step is captured, a number that its runs are given anew: they would all see this one.
+  double now(std::source_location where = std::source_location::current()) const;
+  /// The same for code that asks again in each run (kernels::DeviceGraph::changing).
+  double in_this_run() const { return now_(); }
   friend StepNumber operator*(double factor, const StepNumber& number) {
-    return StepNumber([factor, number] { return factor * number.now(); });
+    StepNumber product([factor, now = number.now_] { return factor * now(); });
+    product.differs_ = number.differs_;
+    return product;
   }
 
  private:
   std::function<double()> now_;
+  bool differs_ = false;  // from run to run
 };
 
 /// What differs from run to run. The tensors are on the step's device, in memory that every run fills anew.
@@ -52,14 +57,15 @@ class CapturedStep {
   /// and this and every later call runs what was recorded. The tensors, of any device, are copied into fixed buffers.
   /// The results, without history, are valid until the next call: the next one writes the same memory.
   /// Errors: shapes or dtypes differ from the first call's; the function does what a replay would not do again (reads a
-  /// value, copies from the host). After an error the next call records anew.
+  /// value, copies from the host); a tensor that the step changes was replaced since, by moving its module for example.
+  /// After an error the next call does again what failed: runs the function, or records it.
   std::vector<Tensor> operator()(const std::vector<Tensor>& tensors, RandomKey key = {},
                                  const std::vector<double>& numbers = {});
   /// The function itself, for inputs of another shape: a last smaller batch. Results are fresh tensors.
   std::vector<Tensor> run_eagerly(const std::vector<Tensor>& tensors, RandomKey key = {},
                                   const std::vector<double>& numbers = {}) const;
 
-  /// Whether the tensors have the shapes and dtypes of the first call, or there was none.
+  /// Whether the tensors have the shapes and dtypes of the first call that succeeded, or there was none.
   bool fits(const std::vector<Tensor>& tensors) const;
   /// Whether the step has been recorded.
   bool is_captured() const;

@@ -11,8 +11,10 @@
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/ops/transfer.hpp"
 #include "engine/update.hpp"
 #include "kernels/device_graph.hpp"
 #include "kernels/optimizer/optimizer.hpp"
@@ -116,6 +118,26 @@ double Optimizer::clip_scale(double limit) const {
   return norm > limit ? limit / norm : 1;
 }
 
+void Optimizer::clip_gradient_norm(double limit) {
+  require(limit > 0, "optimizer", "the limit of the norm is {}. Take a positive number.", limit);
+  const NoGrad no_grad;
+  Tensor squares;
+  for (const Entry& entry : entries_) {
+    const Tensor gradient = entry.parameter.tensor.grad();
+    if (!gradient) continue;
+    const Tensor own = sum(square(gradient.to(DType::float64)));
+    squares = squares ? squares + to_device(own, squares.device()) : own;
+  }
+  if (!squares) return;
+  const Tensor norm = sqrt(squares);
+  const Tensor scale = minimum(scalar_like(norm, limit) / norm, scalar_like(norm, 1));
+  for (Entry& entry : entries_) {
+    Tensor& parameter = entry.parameter.tensor;
+    if (const Tensor gradient = parameter.grad())
+      parameter.set_grad(gradient * to_device(scale, gradient.device()).to(gradient.dtype()));
+  }
+}
+
 void Optimizer::clip_gradients(double limit) {
   require(limit > 0, "optimizer", "the limit of the gradients is {}. Take a positive number.", limit);
   const NoGrad no_grad;
@@ -164,11 +186,11 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
 void Sgd::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
                  const StepNumber& gradient_scale) {
   const auto problem_now = [this, learning_rate, gradient_scale] {
-    return kernels::SgdProblem{.learning_rate = learning_rate.now(),
+    return kernels::SgdProblem{.learning_rate = learning_rate.in_this_run(),
                                .momentum = options_.momentum,
                                .weight_decay = options_.weight_decay,
                                .nesterov = options_.nesterov,
-                               .gradient_scale = gradient_scale.now()};
+                               .gradient_scale = gradient_scale.in_this_run()};
   };
   const kernels::SgdProblem problem = with_replay(problem_now);
   const Tensor& first = updates.front().parameter;
@@ -191,13 +213,13 @@ Adam::Adam(std::vector<NamedTensor> parameters, const AdamOptions& options)
 void Adam::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
                   const StepNumber& gradient_scale) {
   const auto problem_now = [this, learning_rate, gradient_scale] {
-    return kernels::AdamProblem{.learning_rate = learning_rate.now(),
+    return kernels::AdamProblem{.learning_rate = learning_rate.in_this_run(),
                                 .beta1 = options_.beta1,
                                 .beta2 = options_.beta2,
                                 .epsilon = options_.epsilon,
                                 .weight_decay = options_.weight_decay,
                                 .decoupled = options_.decoupled,
-                                .gradient_scale = gradient_scale.now(),
+                                .gradient_scale = gradient_scale.in_this_run(),
                                 .step = steps()};
   };
   const kernels::AdamProblem problem = with_replay(problem_now);
@@ -238,13 +260,13 @@ RmsProp::RmsProp(std::vector<NamedTensor> parameters, const RmsPropOptions& opti
 void RmsProp::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
                      const StepNumber& gradient_scale) {
   const auto problem_now = [this, learning_rate, gradient_scale] {
-    return kernels::RmsPropProblem{.learning_rate = learning_rate.now(),
+    return kernels::RmsPropProblem{.learning_rate = learning_rate.in_this_run(),
                                    .smoothing = options_.smoothing,
                                    .momentum = options_.momentum,
                                    .epsilon = options_.epsilon,
                                    .weight_decay = options_.weight_decay,
                                    .centred = options_.centred,
-                                   .gradient_scale = gradient_scale.now()};
+                                   .gradient_scale = gradient_scale.in_this_run()};
   };
   const kernels::RmsPropProblem problem = with_replay(problem_now);
   const bool has_velocity = options_.momentum != 0;

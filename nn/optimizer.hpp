@@ -32,6 +32,9 @@ class Optimizer {
   double gradient_norm() const;
   /// min(1, limit / norm)
   double clip_scale(double limit) const;
+  /// Multiplies every gradient by min(1, limit / norm) without bringing the norm to the host, so that a step that is
+  /// captured can do it; squares are summed in double. A NaN in one gradient makes all of them NaN.
+  void clip_gradient_norm(double limit);
   /// Replaces every gradient by min(max(gradient, -limit), limit), element by element. A NaN stays.
   void clip_gradients(double limit);
 

@@ -1,6 +1,6 @@
-// A training step of a network for rotated digits on a device: forward, cross-entropy, backward, Adam. Images a second
-// and the losses of the first steps. --export writes the images, labels and first weights, so that
-// bench/pytorch_step.py takes the same steps.
+// A training step of a network for rotated digits on a device: forward, cross-entropy, backward, Adam; eager, and as a
+// captured step (docs/captured_step.md) from the same weights. Images a second and the losses of the first steps.
+// --export writes the images, labels and first weights, so that bench/pytorch_step.py takes the same steps.
 //
 //   build/bench/device_step --device cuda --out step.json --export step.safetensors
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 
 #include "bench/device/clock.hpp"
 #include "bench/device/report.hpp"
+#include "engine/captured_step.hpp"
 #include "engine/device.hpp"
 #include "engine/io/safetensors.hpp"
 #include "engine/ops/creation.hpp"
@@ -29,11 +30,13 @@ struct Options {
 /// One network with its optimizer, images and labels.
 class Training {
  public:
-  Training(const Options& options, DeviceKind device)
+  Training(const Options& options, DeviceKind device, bool captured)
       : key_(1),
         network_(models::make_model(options.model, key_.split("model"), {.implementation = options.implementation})),
         images_(normal({options.batch, 1, 28, 28}, key_.split("images"))),
-        labels_(random_integers({options.batch}, key_.split("labels"), 10)) {
+        labels_(random_integers({options.batch}, key_.split("labels"), 10)),
+        is_captured_(captured),
+        step_([this](const StepInputs& inputs) { return compute(inputs); }, device) {
     if (!options.exported.empty()) save(options.exported);
     network_->to(device);
     images_ = images_.to(device);
@@ -43,15 +46,20 @@ class Training {
 
   /// The loss before the update.
   Tensor step() {
-    const Tensor loss =
-        nn::cross_entropy((*network_)(images_, {.training = true, .key = key_.split(number_++)}), labels_);
-    optimizer_->clear_gradients();
-    loss.backward();
-    optimizer_->step(1e-3);
-    return loss;
+    const RandomKey key = key_.split(number_++);
+    const std::vector<Tensor> tensors = {images_, labels_};
+    return (is_captured_ ? step_(tensors, key, {1e-3}) : step_.run_eagerly(tensors, key, {1e-3}))[0];
   }
 
  private:
+  std::vector<Tensor> compute(const StepInputs& inputs) {
+    const Tensor logits = (*network_)(inputs.tensors[0], {.training = true, .key = inputs.key});
+    const Tensor loss = nn::cross_entropy(logits, inputs.tensors[1]);
+    optimizer_->clear_gradients();
+    loss.backward();
+    optimizer_->step(inputs.numbers[0]);
+    return {loss};
+  }
   void save(const std::string& path) const {
     SafeTensors content;
     content.tensors["images"] = images_;
@@ -64,6 +72,8 @@ class Training {
   std::shared_ptr<nn::Sequential> network_;
   Tensor images_, labels_;
   std::unique_ptr<nn::Adam> optimizer_;
+  bool is_captured_;
+  CapturedStep step_;
   std::uint64_t number_ = 0;
 };
 
@@ -77,14 +87,13 @@ void add_times(nlohmann::json& entry, const Options& options, DeviceKind device,
   entry["images/s"] = static_cast<double>(options.batch) / times.median();
 }
 
-int run(const Options& options) {
-  const DeviceKind device = parse_device(options.device);
-  const ScopedDefaultDevice made_on_cpu(DeviceKind::cpu);
-  Report report("device_step", device, options.out);
-  Training training(options, device);
+/// Adds an entry; returns the losses.
+std::vector<double> measure(Report& report, const Options& options, DeviceKind device, bool captured) {
+  Training training(options, device, captured);
   std::vector<double> losses;
   for (std::int64_t i = 0; i < options.steps; ++i) losses.push_back(training.step().item());
-  const std::string label = fmt::format("{}/batch:{}/{}/eager", options.model, options.batch, name(device));
+  const std::string label =
+      fmt::format("{}/batch:{}/{}/{}", options.model, options.batch, name(device), captured ? "captured" : "eager");
   nlohmann::json entry{{"name", label}, {"losses", losses}};
   try {
     if (device != DeviceKind::sim) add_times(entry, options, device, training);
@@ -92,6 +101,16 @@ int run(const Options& options) {
     report.add_error(label + "/time", error.what());
   }
   report.add(std::move(entry));
+  return losses;
+}
+
+int run(const Options& options) {
+  const DeviceKind device = parse_device(options.device);
+  const ScopedDefaultDevice made_on_cpu(DeviceKind::cpu);
+  Report report("device_step", device, options.out);
+  const std::vector<double> eager = measure(report, options, device, false);
+  if (device != DeviceKind::cpu && measure(report, options, device, true) != eager)
+    report.add_error("captured", "the losses are not those of eager steps");
   return report.errors() == 0 ? 0 : 1;
 }
 

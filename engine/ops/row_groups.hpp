@@ -11,7 +11,8 @@
 
 namespace orbitgrad {
 
-/// Immutable but for the lists, which are made when first asked for.
+/// Immutable but for the lists, which are made when first asked for: on the host, or by sorting on the device in a step
+/// that is captured, whose runs may have other indices.
 class RowGroups {
  public:
   /// index: int64 [n] on any device, checked: each in [0, rows).
@@ -21,7 +22,7 @@ class RowGroups {
   struct Lists {
     Tensor offset, entry;
   };
-  const Lists& lists() const;
+  Lists lists() const;
 
   const Tensor& index() const { return index_; }
   std::int64_t rows() const { return rows_; }
@@ -30,8 +31,8 @@ class RowGroups {
  private:
   Tensor index_;
   std::int64_t rows_;
-  mutable std::once_flag made_;
-  mutable Lists lists_;
+  mutable std::mutex mutex_;
+  mutable Lists lists_;  // undefined until they are made
 };
 
 }  // namespace orbitgrad

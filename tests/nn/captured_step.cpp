@@ -1,9 +1,11 @@
 // A training step that is recorded once and run again: the bits of running it each time, and what it must refuse.
 #include "engine/captured_step.hpp"
 
+#include "engine/observe/finite.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/reduction.hpp"
+#include "engine/ops/segments.hpp"
 #include "engine/ops/symmetry.hpp"
 #include "engine/update.hpp"
 #include "kernels/device_memory.hpp"
@@ -223,6 +225,86 @@ TEST(CapturedStep, ConstantsAndIndicesAreThoseOfTheRecording) {
   EXPECT_EQ(zeros({1}, DType::float32, sim).item(), 0);       // and once
 }
 
+TEST(CapturedStep, SumsByIndexFollowTheIndexOfEachRun) {
+  Tensor table = normal({5, 2}, key, 0, 1, DType::float32, sim);
+  table.set_requires_grad();
+  const auto step = [&](const StepInputs& inputs) {
+    table.set_grad({});
+    const Tensor y = take(table, inputs.tensors[0]);
+    sum(y * y).backward();
+    return std::vector{table.grad() * 1.0, segment_sum(y.detach(), inputs.tensors[0], 5),
+                       segment_max(y.detach(), inputs.tensors[1], 3)};
+  };
+  CapturedStep captured(step, sim);
+  const CapturedStep plain(step, sim);
+  for (std::uint64_t run = 0; run < 4; ++run) {
+    const std::vector<Tensor> inputs = {random_integers({40}, key.split(run), 5, cpu),
+                                        random_integers({40}, key.split(run + 9), 2, cpu)};  // one group is empty
+    const auto results = captured(inputs), expected = plain.run_eagerly(inputs);
+    for (std::size_t i = 0; i < results.size(); ++i) EXPECT_TRUE(same_bits(results[i], expected[i])) << run << i;
+  }
+}
+
+TEST(CapturedStep, ClipsByANormOfEachRun) {
+  const auto network = [] {
+    auto layer = std::make_unique<Linear>(3, 2, key);
+    layer->to(sim);
+    return layer;
+  };
+  const auto eager = network(), recorded = network();
+  Sgd of_eager(eager->named_parameters()), of_recorded(recorded->named_parameters());
+  const auto step = [](Linear& layer, Sgd& optimizer) {
+    return [&](const StepInputs& inputs) {
+      const Tensor loss = sum(square(layer(inputs.tensors[0], {})));
+      optimizer.clear_gradients();
+      loss.backward();
+      optimizer.clip_gradient_norm(2);
+      optimizer.step(0.1);
+      return std::vector{loss};
+    };
+  };
+  CapturedStep captured(step(*recorded, of_recorded), sim);
+  const CapturedStep plain(step(*eager, of_eager), sim);
+  for (const double size : {3.0, 0.1, 50.0, 0.01}) {
+    const std::vector<Tensor> x = {full({4, 3}, size, DType::float32, cpu)};
+    EXPECT_TRUE(same_bits(captured(x)[0], plain.run_eagerly(x)[0])) << size;
+    EXPECT_LE(of_recorded.gradient_norm(), 2 * (1 + 1e-6)) << size;
+  }
+  EXPECT_TRUE(same_bits(recorded->state(), eager->state()));
+}
+
+TEST(CapturedStep, AFirstCallThatFailsIsNone) {
+  bool fails = true;
+  Tensor made;
+  CapturedStep captured(
+      [&](const StepInputs& inputs) {
+        if (fails) fail("test", "this fails on purpose. Call again.");
+        if (!made) made = full({}, 2, DType::float32, sim);  // what the first call prepares is no part of the recording
+        return std::vector{inputs.tensors[0] * made};
+      },
+      sim);
+  EXPECT_ERROR(captured({ones({3}, DType::float32, cpu)}), "on purpose");
+  fails = false;
+  EXPECT_TRUE(captured.fits({ones({4}, DType::float32, cpu)}));
+  for (const double value : {1.0, 2.0, 3.0}) {
+    EXPECT_EQ(captured({full({4}, value, DType::float32, cpu)})[0].to_vector<float>(),
+              std::vector<float>(4, static_cast<float>(2 * value)));
+    EXPECT_EQ(captured.is_captured(), value > 1);
+  }
+}
+
+TEST(CapturedStep, NoticesThatWhatItChangesWasReplaced) {
+  Training training(sim);
+  CapturedStep captured(training.function(), sim);
+  for (int step = 0; step < 3; ++step) captured(arguments_of(step).tensors, key, {0.1});
+  training.network().to(cpu);
+  training.network().to(sim);
+  const State before = training.network().state();
+  EXPECT_ERROR(captured(arguments_of(3).tensors, key, {0.1}), "Make a new CapturedStep");
+  EXPECT_TRUE(same_bits(training.network().state(), before));
+  EXPECT_EQ(training.optimizer().steps(), 3);
+}
+
 /// The second call of a step with this body, which records it.
 template <class Body>
 void record(Body&& body) {
@@ -257,6 +339,17 @@ TEST(CapturedStep, RefusesWhatARunWouldNotDoAgain) {
                  inner({});
                }),
                "inside a step that is captured");
+
+  Tensor on_cpu = zeros({2}, DType::float32, cpu);
+  EXPECT_ERROR(record([&](const auto&) { assign(on_cpu, ones({2}, DType::float32, cpu)); }), "tensor of the cpu");
+  EXPECT_EQ(on_cpu.to_vector<float>(), std::vector<float>(2, 0));
+  CapturedStep by_number([](const StepInputs& in) { return std::vector{in.tensors[0] * in.numbers[0].now()}; }, sim);
+  by_number({ones({2}, DType::float32, cpu)}, {}, {2.0});
+  EXPECT_ERROR(by_number({ones({2}, DType::float32, cpu)}, {}, {3.0}), here + std::to_string(__LINE__ - 2));
+  {
+    const ScopedCheckFinite checking;
+    EXPECT_ERROR(record([](const auto&) {}), "--check-finite");
+  }
 
   CapturedStep on_the_cpu([](const StepInputs&) { return std::vector{ones({1}, DType::float32, cpu)}; }, sim);
   on_the_cpu({});
