@@ -4,14 +4,13 @@
 
 #include <algorithm>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/launch_error.hpp"
 
 namespace orbitgrad::kernels {
 namespace {
 
 constexpr std::size_t large_step = std::size_t{2} << 20;
-
-std::size_t round_up(std::size_t value, std::size_t step) { return (value + step - 1) / step * step; }
 
 }  // namespace
 
@@ -90,7 +89,7 @@ void* BlockPool::allocate(std::int64_t bytes) {
   const auto found = candidates.lower_bound(&wanted);  // the smallest that fits
   Block* block = found != candidates.end() ? *found : new_segment(segment_for(size, small), small);
   candidates.erase(block);
-  if (reuse_ == Reuse::blocks) split(block, size);
+  if (reuse_ != Reuse::none) split(block, size);
   block->free = false;
   block->asked = size;
   ++statistics_.allocations;
@@ -128,6 +127,7 @@ bool BlockPool::holds(const void* pointer) const {
 }
 
 void BlockPool::trim_locked() {
+  if (reuse_ == Reuse::held) return;
   for (FreeBlocks* blocks : {&free_small_, &free_large_}) {
     for (auto it = blocks->begin(); it != blocks->end();) {
       Block* block = *it;

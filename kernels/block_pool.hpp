@@ -28,8 +28,9 @@ struct SegmentSource {
 class BlockPool {
  public:
   /// What happens to memory that is released. `none`: each block is a segment of its own, of exactly the bytes asked
-  /// for, and goes back to the source at once: slow, but tools that watch the driver's blocks see ours.
-  enum class Reuse { blocks, none };
+  /// for, and goes back to the source at once: slow, but tools that watch the driver's blocks see ours. `held`: reused,
+  /// but nothing goes back before the pool ends, since launches that are recorded will use it again.
+  enum class Reuse { blocks, none, held };
 
   explicit BlockPool(SegmentSource source, Reuse reuse = Reuse::blocks);
   ~BlockPool();
@@ -37,7 +38,7 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
 
   /// At least `bytes` bytes, aligned to 512; null for 0 bytes. When the source has no room, unused segments are given
-  /// back and it is asked once more; then, or over the limit, a LaunchError says what is live.
+  /// back (unless they are held) and it is asked once more; then, or over the limit, a LaunchError says what is live.
   void* allocate(std::int64_t bytes);
   /// Throws LaunchError for a pointer that is not live.
   void release(void* pointer);

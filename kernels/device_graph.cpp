@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/device_memory.hpp"
 #include "kernels/launch_error.hpp"
 #include "kernels/philox.hpp"
@@ -80,7 +81,7 @@ void DeviceGraph::replay(std::uint64_t key) {
 }
 
 std::int64_t DeviceGraph::reserve(std::size_t bytes) {
-  const std::size_t offset = (mirror_.size() + 15) / 16 * 16;
+  const std::size_t offset = round_up(mirror_.size(), 16);
   if (offset + bytes > static_cast<std::size_t>(block_bytes))
     throw LaunchError(fmt::format("a step has more than {} bytes of values that change from run to run", block_bytes));
   mirror_.resize(offset + bytes);

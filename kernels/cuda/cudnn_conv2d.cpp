@@ -100,7 +100,10 @@ struct Choice {
   cudnnMathType_t math;
 };
 
-/// The first deterministic algorithm of cuDNN's ranking, asked once per problem.
+/// Algorithms by transforms may ask for many GB, and there is one that needs next to nothing.
+constexpr std::size_t largest_workspace = std::size_t{1} << 30;
+
+/// The first deterministic algorithm of cuDNN's ranking that is content with that, asked once per problem.
 template <class Algorithm, class Performance, class Ask>
 Choice<Algorithm> choose(const Key& key, Precision precision, Ask&& ask) {
   static std::map<Key, Choice<Algorithm>> known;
@@ -113,11 +116,12 @@ Choice<Algorithm> choose(const Key& key, Precision precision, Ask&& ask) {
   check(ask(most, &count, candidates), "choice of an algorithm");
   for (int i = 0; i < count; ++i)
     if (candidates[i].status == CUDNN_STATUS_SUCCESS && candidates[i].determinism == CUDNN_DETERMINISTIC &&
+        candidates[i].memory <= largest_workspace &&
         (candidates[i].mathType == CUDNN_FMA_MATH || candidates[i].mathType == CUDNN_DEFAULT_MATH ||
          (precision == Precision::tf32 && candidates[i].mathType == CUDNN_TENSOR_OP_MATH)))
       return known.emplace(key, Choice<Algorithm>{candidates[i].algo, candidates[i].memory, candidates[i].mathType})
           .first->second;
-  throw LaunchError("cuDNN has no deterministic algorithm for this convolution");
+  throw LaunchError("cuDNN has no deterministic algorithm for this convolution in 1 GiB of workspace");
 }
 
 /// An algorithm chosen for tensor cores has to be told so again.

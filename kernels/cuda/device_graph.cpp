@@ -29,6 +29,7 @@ CudaGraph::CudaGraph() : DeviceGraph(DeviceKind::cuda), pool_(make_graph_pool())
 
 CudaGraph::~CudaGraph() {
   if (executable_ != nullptr) {
+    const Pause not_recorded;                 // another graph may be recorded now, whose stream must not be waited for
     cudaStreamSynchronize(current_stream());  // it may still run, and its memory is about to be anybody's
     cudaGraphExecDestroy(executable_);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -19,6 +20,7 @@ namespace {
 
 void check(cudaError_t status, const char* action) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // told here, not once more after the next launch
   throw LaunchError(fmt::format("{}: {} ({})", action, cudaGetErrorString(status), cudaGetErrorName(status)));
 }
 
@@ -114,8 +116,14 @@ class CudaMemory final : public DeviceMemory {
               std::getenv("ORBITGRAD_CUDA_NO_POOL") == nullptr ? BlockPool::Reuse::blocks : BlockPool::Reuse::none) {}
 
   void* allocate(std::int64_t bytes) override {
-    CudaGraph* graph = CudaGraph::recording();
-    return (graph == nullptr ? pool_ : graph->pool()).allocate(bytes);
+    require_room(bytes);
+    if (CudaGraph* graph = CudaGraph::recording()) return graph->pool().allocate(bytes);
+    try {
+      return pool_.allocate(bytes);
+    } catch (const LaunchError&) {
+      if (!drop_finished_pools()) throw;
+    }
+    return pool_.allocate(bytes);
   }
   void release(void* pointer, std::int64_t) override {
     if (pointer != nullptr && !pool_.holds(pointer)) {
@@ -126,9 +134,9 @@ class CudaMemory final : public DeviceMemory {
     pool_.release(pointer);
   }
   std::shared_ptr<BlockPool> add_graph_pool() {
+    drop_finished_pools();
     const std::lock_guard lock(pools_mutex_);
-    std::erase_if(graph_pools_, is_over);
-    return graph_pools_.emplace_back(std::make_shared<BlockPool>(driver()));
+    return graph_pools_.emplace_back(std::make_shared<BlockPool>(driver_after_trim(), BlockPool::Reuse::held));
   }
   void copy_to_device(void* to, const void* from_host, std::int64_t bytes) override {
     refuse_while_recording("a copy from the host");
@@ -147,11 +155,9 @@ class CudaMemory final : public DeviceMemory {
   void trim() override {
     synchronize();  // the driver may not take back what the device still uses
     pool_.trim();
-    const std::lock_guard lock(pools_mutex_);
-    std::erase_if(graph_pools_, is_over);
+    drop_finished_pools();
   }
-  /// Of the memory outside graphs.
-  void set_limit(std::int64_t bytes) override { pool_.set_limit(bytes); }
+  void set_limit(std::int64_t bytes) override { limit_ = bytes; }
   DeviceMemoryStatistics statistics() const override {
     DeviceMemoryStatistics all = pool_.statistics();
     const std::lock_guard lock(pools_mutex_);
@@ -171,9 +177,36 @@ class CudaMemory final : public DeviceMemory {
   static bool is_over(const std::shared_ptr<BlockPool>& pool) {
     return pool.use_count() == 1 && pool->statistics().live_bytes == 0;
   }
+  /// Whether there were any.
+  bool drop_finished_pools() {
+    const std::lock_guard lock(pools_mutex_);
+    return std::erase_if(graph_pools_, is_over) > 0;
+  }
+  /// For graphs: what is cached outside of them is given back before the device counts as full.
+  SegmentSource driver_after_trim() {
+    SegmentSource source = driver();
+    source.allocate = [this, allocate = source.allocate](std::size_t bytes) {
+      void* segment = allocate(bytes);
+      if (segment != nullptr) return segment;
+      pool_.trim();
+      return allocate(bytes);
+    };
+    return source;
+  }
+  /// The limit is one of all live bytes, those of graphs included.
+  void require_room(std::int64_t bytes) const {
+    const std::int64_t limit = limit_;
+    if (limit == 0) return;
+    const std::int64_t live = statistics().live_bytes;
+    if (live + bytes > limit)
+      throw LaunchError(fmt::format(
+          "{} bytes asked for with {} live would pass the limit of {}. Raise the limit or use a smaller batch", bytes,
+          live, limit));
+  }
 
   std::mutex mutex_;
   mutable std::mutex pools_mutex_;
+  std::atomic<std::int64_t> limit_ = 0;
   BlockPool pool_;
   std::vector<std::shared_ptr<BlockPool>> graph_pools_;
   StagingBuffers staging_;

@@ -40,7 +40,9 @@ void launch(std::string_view name, void (*kernel)(Parameters...), const LaunchSh
     kernel<<<shape.grid, shape.block, shape.shared_bytes, current_stream()>>>(static_cast<Parameters>(arguments)...);
     status = cudaGetLastError();
   }
-  if (status != cudaSuccess) throw LaunchError("kernel " + std::string(name) + ": " + cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // told here, not once more after the next launch
+  throw LaunchError("kernel " + std::string(name) + ": " + cudaGetErrorString(status));
 }
 
 template <class T>

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/launch_error.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -20,8 +22,6 @@ namespace {
 
 constexpr std::size_t alignment_of_all = 1024, gap = 64;
 constexpr std::size_t most_static_bytes = 48 * 1024, most_bytes = 163 * 1024;
-
-std::size_t round_up(std::size_t value, std::size_t step) { return (value + step - 1) / step * step; }
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void* SharedMemory::variable(const void* key, std::size_t bytes, std::size_t ali
   if (static_bytes_ + variables_.front().end > most_bytes)
     throw LaunchError(fmt::format("{} bytes of static and {} of dynamic shared memory: a block has at most 163 KiB",
                                   static_bytes_, variables_.front().end));
-  const std::size_t begin = round_up(variables_.back().end + gap, alignment < 16 ? 16 : alignment);
+  const std::size_t begin = round_up(variables_.back().end + gap, std::max<std::size_t>(16, alignment));
   variables_.push_back({key, begin, begin + bytes});
   if (variables_.back().end + gap > capacity)
     throw LaunchError(fmt::format("shared variable {} does not fit the block's shared memory", name));

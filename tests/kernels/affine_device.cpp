@@ -75,8 +75,10 @@ struct AffineCase {
 template <class T>
 void check(const AffineProblem& problem, bool with_bias) {
   const AffineCase<T> checked(problem, with_bias);
+  const double of_library =
+      problem.precision == Precision::float32 ? 0 : kernels::testing::library_tolerance(problem.precision);
   kernels::testing::check_every_version<Affine<T>>(checked.problem, checked.runner(), checked.expected(),
-                                                   tolerance<T>());
+                                                   tolerance<T>(), of_library);
 }
 
 TEST(AffineDevice, EveryVersionMatchesTheFormula) {

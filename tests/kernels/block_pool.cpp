@@ -56,6 +56,22 @@ TEST(BlockPool, SmallBlocksShareASegmentAndMergeAgain) {
   EXPECT_TRUE(counting.segments.empty());
 }
 
+// Launches that were recorded use released blocks again in each replay: the source must not have given them away.
+TEST(BlockPool, HeldSegmentsStayUntilThePoolEnds) {
+  CountingSource counting;
+  counting.room = std::size_t{30} << 20;
+  {
+    BlockPool pool(counting.source(), BlockPool::Reuse::held);
+    void* block = pool.allocate(std::int64_t{4} << 20);
+    pool.release(block);
+    EXPECT_THROW(pool.allocate(std::int64_t{25} << 20), LaunchError);
+    pool.trim();
+    EXPECT_EQ(counting.segments.size(), 1U);
+    EXPECT_EQ(pool.allocate(std::int64_t{3} << 20), block) << "reused by the pool itself, in pieces";
+  }
+  EXPECT_TRUE(counting.segments.empty());
+}
+
 TEST(BlockPool, FlushesAndTriesAgainWhenTheDeviceIsFull) {
   CountingSource counting;
   counting.room = std::size_t{48} << 20;

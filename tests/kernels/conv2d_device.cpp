@@ -75,14 +75,6 @@ TYPED_TEST(Conv2dDeviceTest, EveryBarrierIsNeeded) {
 using kernels::Precision;
 using kernels::Rounded;
 
-std::vector<float> rounded(Precision precision, std::vector<float> values) {
-  for (float& value : values)
-    value = precision == Precision::tf32       ? kernels::rounded_to_tf32(value)
-            : precision == Precision::bfloat16 ? static_cast<float>(kernels::Bfloat16(value))
-                                               : static_cast<float>(kernels::Float16(value));
-  return values;
-}
-
 // The reference is the strict product of numbers that were rounded before.
 TEST(Conv2dDevice, RoundedVersionsMatchTheCpuOnRoundedOperands) {
   for (const Precision precision : {Precision::tf32, Precision::bfloat16, Precision::float16})
@@ -96,12 +88,14 @@ TEST(Conv2dDevice, RoundedVersionsMatchTheCpuOnRoundedOperands) {
       kernels::cpu::conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
       kernels::cpu::conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
       const kernels::RoundedProblem<Conv2dProblem> asked{p, precision};
-      check_every_version<Rounded<kernels::Conv2dForward<float>>>(asked, on_device.forward_of(asked), y,
-                                                                  tolerance<float>());
+      check_every_version<Rounded<kernels::Conv2dForward<float>>>(
+          asked, on_device.forward_of(asked), y, tolerance<float>(), kernels::testing::library_tolerance(precision));
       check_every_version<Rounded<kernels::Conv2dInputGradient<float>>>(asked, on_device.input_gradient_of(asked), dx,
-                                                                        tolerance<float>());
-      check_every_version<Rounded<kernels::Conv2dFilterGradient<float>>>(asked, on_device.filter_gradient_of(asked), dw,
-                                                                         tolerance<float>());
+                                                                        tolerance<float>(),
+                                                                        kernels::testing::library_tolerance(precision));
+      check_every_version<Rounded<kernels::Conv2dFilterGradient<float>>>(
+          asked, on_device.filter_gradient_of(asked), dw, tolerance<float>(),
+          kernels::testing::library_tolerance(precision));
     }
 }
 

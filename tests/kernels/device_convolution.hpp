@@ -6,6 +6,15 @@
 
 namespace orbitgrad::testing {
 
+/// As a kernel of that precision, not float32, rounds its operands.
+inline std::vector<float> rounded(kernels::Precision precision, std::vector<float> values) {
+  for (float& value : values)
+    value = precision == kernels::Precision::tf32       ? kernels::rounded_to_tf32(value)
+            : precision == kernels::Precision::bfloat16 ? static_cast<float>(kernels::Bfloat16(value))
+                                                        : static_cast<float>(kernels::Float16(value));
+  return values;
+}
+
 template <class Problem, class T>
 struct ConvolutionOnDevice {
   using Array = kernels::testing::DeviceArray<T>;
