@@ -10,6 +10,7 @@
 #include "kernels/batch_norm/batch_norm.hpp"
 #include "kernels/conv2d/conv2d.hpp"
 #include "kernels/elementwise/elementwise.hpp"
+#include "kernels/gemm/affine.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
 #include "kernels/group_pool/group_pool.hpp"
@@ -184,6 +185,10 @@ std::vector<ProfileCase> make_cases() {
   };
   const kernels::GemmProblem product = kernels::dense_gemm(128, 128, 128);
   cases.push_back(arrays_case<kernels::Gemm<float>>(product, "128x128x128", cost(product), {65536, 65536, 65536}));
+  const kernels::AffineProblem dense{kernels::dense_gemm(64, 64, 64), kernels::Precision::bfloat16,
+                                     kernels::Activation::relu};
+  cases.push_back(
+      arrays_case<kernels::Affine<float>>(dense, "64x64x64,bf16,relu", cost(dense.gemm), {16384, 16384, 256, 16384}));
   add_group_convolutions(cases);
   kernels::Conv2dProblem convolution;
   convolution.batch = 2, convolution.in_channels = convolution.out_channels = 8;

@@ -222,28 +222,16 @@ const DeviceRegistration<Conv2dFilterGradient> filter_2{"implicit_gemm", implici
 const DeviceRegistration<Conv2dBiasGradient> bias{"warp_per_piece", launch_bias_gradient<float>,
                                                   launch_bias_gradient<double>};
 
-// The same on tensor cores.
-
-void mma_forward(const RoundedProblem<Conv2dProblem>& p, const float* x, const float* w, const float* bias_or_null,
-                 float* y) {
-  launch_gathered_mma("conv2d.forward/mma", p.precision, forward_product(p.problem), x, w, bias_or_null, y);
-}
-void mma_input_gradient(const RoundedProblem<Conv2dProblem>& p, const float* dy, const float* w, float* dx) {
-  const TransposedFilter<float> filter(p.problem, w);
-  launch_gathered_mma("conv2d.input_gradient/mma", p.precision, transposed_product(p.problem), dy, filter.data(),
-                      nullptr, dx);
-}
-void mma_filter_gradient(const RoundedProblem<Conv2dProblem>& p, const float* x, const float* dy, float* dw) {
-  launch_gathered_filter_mma("conv2d.filter_gradient/mma", p.precision, forward_product(p.problem), x, dy, dw);
-}
-bool fits_mma(const RoundedProblem<Conv2dProblem>& p) {
-  return p.precision != Precision::float32 && fits<float>(p.problem);
-}
-
-const Registration<Rounded<Conv2dForward<float>>> forward_mma({"mma", this_device, fits_mma, mma_forward});
-const Registration<Rounded<Conv2dInputGradient<float>>> input_mma({"mma", this_device, fits_mma, mma_input_gradient});
-const Registration<Rounded<Conv2dFilterGradient<float>>> filter_mma({"mma", this_device, fits_mma,
-                                                                     mma_filter_gradient});
+struct OnTensorCores {
+  using Forward = Conv2dForward<float>;
+  using InputGradient = Conv2dInputGradient<float>;
+  using FilterGradient = Conv2dFilterGradient<float>;
+  using TransposedFilter = kernels::TransposedFilter<float>;
+  static GatheredProduct forward_product(const Conv2dProblem& p) { return kernels::forward_product(p); }
+  static GatheredProduct transposed_product(const Conv2dProblem& p) { return kernels::transposed_product(p); }
+  static bool fits(const Conv2dProblem& p) { return kernels::fits<float>(p); }
+};
+const MmaVersions<OnTensorCores> on_tensor_cores;
 
 }  // namespace
 }  // namespace orbitgrad::kernels

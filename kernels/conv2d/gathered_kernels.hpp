@@ -1,5 +1,6 @@
 // The kernels of gathered_product.hpp: the product in tiles of 64 fields by 64 outputs, and its gradient by the filter,
-// which sums over pieces of the outputs and then over the pieces, in order.
+// which sums over pieces of the outputs and then over the pieces, in order. Tile: where a block keeps its sums, in
+// registers of T (RegisterTile) or of tensor cores, which round the operands on their way (TensorCoreTile).
 #pragma once
 
 #include "kernels/conv2d/gathered_product.hpp"
@@ -24,9 +25,10 @@ struct GatheredTile {
   ORBITGRAD_HOST_DEVICE static std::int32_t tiles(std::int32_t size) { return (size + tile_edge - 1) / tile_edge; }
 };
 
-template <class T>
-__global__ __launch_bounds__(tile_threads) void gathered_product(GatheredProduct p, const T* in, const T* filter,
-                                                                 const T* bias_or_null, T* out) {
+template <class T, class Tile = RegisterTile<T>>
+__global__ __launch_bounds__(tile_threads, Tile::blocks_at_least) void gathered_product(GatheredProduct p, const T* in,
+                                                                                        const T* filter,
+                                                                                        const T* bias_or_null, T* out) {
   auto* table = dynamic_shared<GatheredEntry>();
   write_gathered_table(p, table);
   __syncthreads();
@@ -34,29 +36,24 @@ __global__ __launch_bounds__(tile_threads) void gathered_product(GatheredProduct
   const std::int32_t depth = p.in_fields * p.depth(), first_field = place.group * p.out_fields;
   const MatrixOperand<T> weights{filter + std::int64_t{first_field} * depth, p.out_fields, depth, depth, 1};
   const GatheredColumns<T> columns{{p, in, table, place.group}};
-  RegisterTile<T> tile;
-  multiply_tile_async<T>(weights, columns, place.row, place.column, 0, depth, tile);
+  Tile tile;
+  multiply_tile_async<T, Tile::padding>(weights, columns, place.row, place.column, 0, depth, tile);
   const std::int32_t field_size = p.out_elements * p.out_positions();
-  SIM_UNROLL
-  for (int j = 0; j < thread_edge; ++j) {
-    const std::int32_t column = place.column + tile.first_column() + j;
-    if (column >= p.out_columns()) continue;
+  tile.for_each([&](int i, int j, T sum) {
+    const std::int32_t field = place.row + i, column = place.column + j;
+    if (field >= p.out_fields || column >= p.out_columns()) return;
     const std::int64_t image = std::int64_t{column / field_size} * p.groups * p.out_fields;
-    SIM_UNROLL
-    for (int i = 0; i < thread_edge; ++i) {
-      const std::int32_t field = place.row + tile.first_row() + i;
-      if (field >= p.out_fields) continue;
-      const T bias = bias_or_null == nullptr ? T{0} : bias_or_null[first_field + field];
-      out[(image + first_field + field) * field_size + column % field_size] = tile.sum[i][j] + bias;
-    }
-  }
+    const T bias = bias_or_null == nullptr ? T{0} : bias_or_null[first_field + field];
+    out[(image + first_field + field) * field_size + column % field_size] = sum + bias;
+  });
 }
 
 /// dw of the outputs [piece length, piece length + length), to partial[piece].
-template <class T>
-__global__ __launch_bounds__(tile_threads) void gathered_filter_gradient(GatheredProduct p, const T* in,
-                                                                         const T* out_gradient, std::int32_t length,
-                                                                         T* partial) {
+template <class T, class Tile = RegisterTile<T>>
+__global__ __launch_bounds__(tile_threads,
+                             Tile::blocks_at_least) void gathered_filter_gradient(GatheredProduct p, const T* in,
+                                                                                  const T* out_gradient,
+                                                                                  std::int32_t length, T* partial) {
   auto* table = dynamic_shared<GatheredEntry>();
   write_gathered_table(p, table);
   __syncthreads();
@@ -65,20 +62,14 @@ __global__ __launch_bounds__(tile_threads) void gathered_filter_gradient(Gathere
   const GatheredOutputs<T> gradients{p, out_gradient, place.group};
   const GatheredRows<T> inputs{{p, in, table, place.group}};
   const std::int32_t begin = place.piece * length, left = p.out_columns() - begin;
-  RegisterTile<T> tile;
-  multiply_tile_async<T>(gradients, inputs, place.row, place.column, begin, begin + (left < length ? left : length),
-                         tile);
-  SIM_UNROLL
-  for (int i = 0; i < thread_edge; ++i) {
-    const std::int32_t field = place.row + tile.first_row() + i;
-    if (field >= p.out_fields) continue;
-    const std::int64_t row = (std::int64_t{place.piece} * p.groups + place.group) * p.out_fields + field;
-    SIM_UNROLL
-    for (int j = 0; j < thread_edge; ++j) {
-      const std::int32_t column = place.column + tile.first_column() + j;
-      if (column < depth) partial[row * depth + column] = tile.sum[i][j];
-    }
-  }
+  Tile tile;
+  multiply_tile_async<T, Tile::padding>(gradients, inputs, place.row, place.column, begin,
+                                        begin + (left < length ? left : length), tile);
+  const std::int64_t first_row = (std::int64_t{place.piece} * p.groups + place.group) * p.out_fields;
+  tile.for_each([&](int i, int j, T sum) {
+    const std::int32_t field = place.row + i, column = place.column + j;
+    if (field < p.out_fields && column < depth) partial[(first_row + field) * depth + column] = sum;
+  });
 }
 
 /// result[i] = sum over the pieces, in order.

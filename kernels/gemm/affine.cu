@@ -8,21 +8,6 @@
 namespace orbitgrad::kernels {
 namespace {
 
-/// The 4 x 4 sums of one thread, in T.
-template <class T>
-struct ScalarTile : RegisterTile<T> {
-  static constexpr int padding = 4;
-
-  template <class Visit>
-  __device__ void for_each(Visit&& visit) const {
-    SIM_UNROLL
-    for (int i = 0; i < thread_edge; ++i) {
-      SIM_UNROLL
-      for (int j = 0; j < thread_edge; ++j) visit(this->first_row() + i, this->first_column() + j, this->sum[i][j]);
-    }
-  }
-};
-
 template <class T>
 __device__ void write_activated(const AffineProblem& p, std::int64_t batch, std::int64_t row, std::int64_t column,
                                 T sum, const T* bias_or_null, T* c) {
@@ -51,7 +36,7 @@ void launch_tile(std::string_view name, const AffineProblem& p, const T* a, cons
 }
 template <class T>
 void launch_strict(const AffineProblem& p, const T* a, const T* b, const T* bias_or_null, T* c) {
-  launch_tile<T, ScalarTile<T>>("affine/register_tile_async", p, a, b, bias_or_null, c);
+  launch_tile<T, RegisterTile<T>>("affine/register_tile_async", p, a, b, bias_or_null, c);
 }
 template <Precision precision>
 void launch_rounded(const AffineProblem& p, const float* a, const float* b, const float* bias_or_null, float* c) {

@@ -76,13 +76,9 @@ __global__ __launch_bounds__(tile_threads) void register_tile(GemmProblem p, con
     multiply_tile_async<T>(from_a, from_b, place.row, place.column, 0, from_a.depth, tile);
   else
     multiply_tile<T>(from_a, from_b, place.row, place.column, 0, from_a.depth, tile);
-  SIM_UNROLL
-  for (int i = 0; i < thread_edge; ++i) {
-    SIM_UNROLL
-    for (int j = 0; j < thread_edge; ++j)
-      write_result(p, place.batch, place.row + tile.first_row() + i, place.column + tile.first_column() + j,
-                   tile.sum[i][j], c);
-  }
+  tile.for_each([&](int row, int column, T sum) {
+    write_result(p, place.batch, place.row + row, place.column + column, sum, c);
+  });
 }
 
 /// Tensor cores: the operands are rounded to tf32 (10 bits after the point), the sums are float.

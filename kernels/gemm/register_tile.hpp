@@ -94,13 +94,14 @@ __device__ __forceinline__ void load_four(const double* from, double (&to)[4]) {
 /// The 4 x 4 sums of one thread. Rows and columns of the thread: 4 (thread / 16) and 4 (thread % 16) onwards.
 template <class T>
 struct RegisterTile {
+  static constexpr int padding = 4;
+  static constexpr int blocks_at_least = 1;  // that shall fit a multiprocessor
   T sum[thread_edge][thread_edge] = {};
 
   static __device__ int first_row() { return static_cast<int>(threadIdx.x) / (tile_edge / thread_edge) * thread_edge; }
   static __device__ int first_column() {
     return static_cast<int>(threadIdx.x) % (tile_edge / thread_edge) * thread_edge;
   }
-  template <int padding>
   __device__ void add(const OperandTile<T, padding>& a, const OperandTile<T, padding>& b) {
     SIM_UNROLL
     for (int d = 0; d < tile_depth; ++d) {
@@ -112,6 +113,16 @@ struct RegisterTile {
         SIM_UNROLL
         for (int j = 0; j < thread_edge; ++j) sum[i][j] = std::fma(from_a[i], from_b[j], sum[i][j]);
       }
+    }
+  }
+
+  /// visit(row in the tile, column in the tile, sum) for the sums of this thread.
+  template <class Visit>
+  __device__ void for_each(Visit&& visit) const {
+    SIM_UNROLL
+    for (int i = 0; i < thread_edge; ++i) {
+      SIM_UNROLL
+      for (int j = 0; j < thread_edge; ++j) visit(first_row() + i, first_column() + j, sum[i][j]);
     }
   }
 };

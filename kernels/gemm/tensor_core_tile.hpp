@@ -13,7 +13,9 @@ inline namespace ORBITGRAD_BUILD {
 template <Precision precision>
 struct TensorCoreTile {
   static constexpr int columns = 4;  // tiles of 8 columns
-  static constexpr int padding = 8;  // four depths and eight rows of a fragment lie in 32 banks
+  static constexpr int blocks_at_least = 2;
+  // A fragment is read at four depths, neighbours or every second, and eight rows: they lie in 32 different banks.
+  static constexpr int padding = precision == Precision::tf32 ? 8 : 4;
   float sum[columns][4] = {};
 
   static __device__ int warp_row() { return static_cast<int>(threadIdx.x) / warp_size % 4 * 16; }

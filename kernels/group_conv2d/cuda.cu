@@ -169,29 +169,16 @@ const DeviceRegistration<GroupConv2dFilterGradient> filter_1{"formula", formula_
 const DeviceRegistration<GroupConv2dFilterGradient> filter_2{
     "implicit_gemm", implicit_filter_gradient<float>, implicit_filter_gradient<double>, fits<float>, fits<double>};
 
-// The same on tensor cores.
-
-void mma_forward(const RoundedProblem<GroupConv2dProblem>& p, const float* x, const float* w, const float* bias_or_null,
-                 float* y) {
-  launch_gathered_mma("group_conv2d.forward/mma", p.precision, forward_product(p.problem), x, w, bias_or_null, y);
-}
-void mma_input_gradient(const RoundedProblem<GroupConv2dProblem>& p, const float* dy, const float* w, float* dx) {
-  const TransposedFilter<float> filter(p.problem, w);
-  launch_gathered_mma("group_conv2d.input_gradient/mma", p.precision, transposed_product(p.problem), dy, filter.data(),
-                      nullptr, dx);
-}
-void mma_filter_gradient(const RoundedProblem<GroupConv2dProblem>& p, const float* x, const float* dy, float* dw) {
-  launch_gathered_filter_mma("group_conv2d.filter_gradient/mma", p.precision, forward_product(p.problem), x, dy, dw);
-}
-bool fits_mma(const RoundedProblem<GroupConv2dProblem>& p) {
-  return p.precision != Precision::float32 && fits<float>(p.problem);
-}
-
-const Registration<Rounded<GroupConv2dForward<float>>> forward_mma({"mma", this_device, fits_mma, mma_forward});
-const Registration<Rounded<GroupConv2dInputGradient<float>>> input_mma({"mma", this_device, fits_mma,
-                                                                        mma_input_gradient});
-const Registration<Rounded<GroupConv2dFilterGradient<float>>> filter_mma({"mma", this_device, fits_mma,
-                                                                          mma_filter_gradient});
+struct OnTensorCores {
+  using Forward = GroupConv2dForward<float>;
+  using InputGradient = GroupConv2dInputGradient<float>;
+  using FilterGradient = GroupConv2dFilterGradient<float>;
+  using TransposedFilter = kernels::TransposedFilter<float>;
+  static GatheredProduct forward_product(const GroupConv2dProblem& p) { return kernels::forward_product(p); }
+  static GatheredProduct transposed_product(const GroupConv2dProblem& p) { return kernels::transposed_product(p); }
+  static bool fits(const GroupConv2dProblem& p) { return kernels::fits<float>(p); }
+};
+const MmaVersions<OnTensorCores> on_tensor_cores;
 
 }  // namespace
 }  // namespace orbitgrad::kernels

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "kernels/group_conv2d/expanded.hpp"
+#include "kernels/rounded.hpp"
 #include "tests/kernels/device_convolution.hpp"
 #include "tests/kernels/device_map.hpp"
 #include "tests/kernels/group_conv2d_case.hpp"
@@ -178,6 +179,31 @@ TEST(GroupConv2dDevice, FewFieldsTakeTheOrbitGather) {
   };
   EXPECT_EQ(best(8), "orbit_gather");
   EXPECT_EQ(best(16), "implicit_gemm");
+}
+
+// The reference is the strict product of numbers that were rounded before.
+TEST(GroupConv2dDevice, RoundedVersionsMatchTheCpuOnRoundedOperands) {
+  using kernels::Rounded;
+  for (const kernels::Precision precision : {kernels::Precision::tf32, kernels::Precision::float16})
+    for (const Case& c : {Case{"p4m", true, 1, 2, 2, 5, 5, 3, 2, 1}, Case{"p4", false, 2, 4, 6, 3, 3, 3, 1, 1, 1, 2}}) {
+      SCOPED_TRACE(describe(c));
+      const Tables tables(c.group);
+      const GroupConv2dProblem p = problem_of(c, tables);
+      const ConvolutionOnDevice<GroupConv2dProblem, float> on_device(p, p.out_fields);
+      const auto x = rounded(precision, on_device.x), w = rounded(precision, on_device.w);
+      const auto dy = rounded(precision, on_device.dy);
+      std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
+      kernels::cpu::group_conv2d_forward(p, x.data(), w.data(), on_device.bias.data(), y.data());
+      kernels::cpu::group_conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
+      kernels::cpu::group_conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
+      const kernels::RoundedProblem<GroupConv2dProblem> asked{p, precision};
+      check_every_version<Rounded<kernels::GroupConv2dForward<float>>>(asked, on_device.forward_of(asked), y,
+                                                                       tolerance<float>());
+      check_every_version<Rounded<kernels::GroupConv2dInputGradient<float>>>(asked, on_device.input_gradient_of(asked),
+                                                                             dx, tolerance<float>());
+      check_every_version<Rounded<kernels::GroupConv2dFilterGradient<float>>>(
+          asked, on_device.filter_gradient_of(asked), dw, tolerance<float>());
+    }
 }
 
 }  // namespace
