@@ -32,7 +32,7 @@ kernels::FrameTransform make_transform(const groups::FiniteGroup& group) {
     transform.steps.push_back({step.a, step.b, step.c, step.sign_b, step.sign_c});
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const groups::IrrepFrame& frame = frames[i];
-    kernels::FrameBlock block{frame.degree,      frame.size, frame.image,  frame.sign, frame.basis,
+    kernels::FrameBlock block{frame.degree,      frame.size, frame.image,   frame.sign, frame.basis,
                               frame.coordinates, frame.gram, frame.divisor, {},         {}};
     for (const groups::SignedValue& sum : sums.sums[i]) {
       block.sum.push_back(sum.value);
