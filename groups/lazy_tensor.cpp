@@ -27,7 +27,9 @@ void add_along_axis(const SparseMatrix<T>& a, std::int64_t left, std::int64_t ri
       for (const auto& [row, col, value] : a.entries) {
         const T* from = x + l * block + col * right;
         T* to = y + l * block + row * right;
-        for (std::int64_t r = 0; r < right; ++r) to[r] += value * from[r];
+        const T factor = value;
+#pragma omp simd
+        for (std::int64_t r = 0; r < right; ++r) to[r] += factor * from[r];
       }
     return;
   }

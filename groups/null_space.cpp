@@ -1,6 +1,7 @@
 #include "groups/null_space.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "groups/linear_algebra.hpp"
@@ -12,12 +13,18 @@ namespace {
 constexpr std::int64_t dense_size = 96;
 constexpr double smallest_gap = 1e-9;  // of K, so 3e-5 of C
 constexpr int max_iterations = 5000;
+constexpr std::int64_t batch_size = 8;  // of exchanged solutions
 
+/// By sixteen sums, which need not wait for each other.
 template <class T>
 T inner(std::span<const T> a, std::span<const T> b) {
-  T sum(0);
-  for (std::size_t i = 0; i < a.size(); ++i) sum += conjugate(a[i]) * b[i];
-  return sum;
+  constexpr std::size_t width = 16;
+  std::array<T, width> sums{};
+  std::size_t i = 0;
+  for (; i + width <= a.size(); i += width)
+    for (std::size_t k = 0; k < width; ++k) sums[k] += conjugate(a[i + k]) * b[i + k];
+  for (; i < a.size(); ++i) sums[0] += conjugate(a[i]) * b[i];
+  return std::accumulate(sums.begin(), sums.end(), T(0));
 }
 template <class T>
 double norm(std::span<const T> a) {
@@ -27,7 +34,11 @@ double norm(std::span<const T> a) {
 }
 template <class T>
 void add_scaled(std::span<T> y, T factor, std::span<const T> x) {
-  for (std::size_t i = 0; i < y.size(); ++i) y[i] += factor * x[i];
+  T* to = y.data();
+  const T* from = x.data();
+  const std::size_t size = y.size();
+#pragma omp simd
+  for (std::size_t i = 0; i < size; ++i) to[i] += factor * from[i];
 }
 
 /// Number of eigenvalues below `bound` of the symmetric tridiagonal matrix (Sturm).
@@ -67,16 +78,23 @@ class Solver {
          "generators.",
          type_.to_string(), ratio, smallest_gap);
   }
-  void deflate(Vector& x) const {
+  /// Takes from x its part along the vectors found, from number `first` on.
+  void deflate(Vector& x, std::size_t first = 0) const {
     for (int pass = 0; pass < 2; ++pass)
-      for (const Vector& q : result_.vectors) add_scaled<T>(x, -inner<T>(q, x), q);
+      for (std::size_t k = first; k < result_.vectors.size(); ++k)
+        add_scaled<T>(x, -inner<T>(result_.vectors[k], x), result_.vectors[k]);
   }
+  /// The same for several, so that the vectors found are read once for all of them, tile by tile.
+  void deflate_together(std::vector<Vector>& batch) const;
   /// Takes from x what K does not annihilate, down to `tolerance` of it; returns |K x| before.
   double remove_range(Vector& x, double tolerance);
   void note_spectrum(const std::vector<double>& steps, const std::vector<double>& ratios);
   /// Removes rounding until K x is rounding, and checks it.
   void purify(Vector& x);
-  bool add(Vector x, double smallest_part);
+  /// Whether x has a part of that size that is new: then it is kept. It is orthogonal to the first `known` already.
+  bool add(Vector x, double smallest_part, std::size_t known = 0);
+  /// A solution found with its axes exchanged at random; empty if no exchange was possible.
+  Vector permuted_axes();
   void add_permuted_axes();
 
   Constraints<T>& constraints_;
@@ -185,12 +203,32 @@ void Solver<T>::purify(Vector& x) {
 }
 
 template <class T>
-bool Solver<T>::add(Vector x, double smallest_part) {
-  deflate(x);
+void Solver<T>::deflate_together(std::vector<Vector>& batch) const {
+  constexpr std::size_t tile = 384;  // so that a batch of tiles stays in the first cache
+  const std::size_t count = result_.vectors.size(), size = static_cast<std::size_t>(constraints_.size());
+  for (int pass = 0; pass < 2; ++pass) {
+    std::vector<T> coefficients(count * batch.size(), T(0));
+    const auto for_each_tile = [&](const auto& act) {
+      for (std::size_t begin = 0; begin < size; begin += tile) {
+        const std::size_t length = std::min(tile, size - begin);
+        for (std::size_t k = 0; k < count; ++k)
+          for (std::size_t b = 0; b < batch.size(); ++b)
+            act(std::span(result_.vectors[k]).subspan(begin, length), std::span(batch[b]).subspan(begin, length),
+                coefficients[k * batch.size() + b]);
+      }
+    };
+    for_each_tile([](std::span<const T> q, std::span<T> x, T& coefficient) { coefficient += inner<T>(q, x); });
+    for_each_tile([](std::span<const T> q, std::span<T> x, T& coefficient) { add_scaled<T>(x, -coefficient, q); });
+  }
+}
+
+template <class T>
+bool Solver<T>::add(Vector x, double smallest_part, std::size_t known) {
+  deflate(x, known);
   const double size = norm<T>(x);
   if (size < smallest_part) return false;
   for (T& value : x) value /= size;
-  require_memory(static_cast<std::int64_t>(result_.vectors.size()) + 9);
+  require_memory(static_cast<std::int64_t>(result_.vectors.size()) + 9 + batch_size);
   result_.vectors.push_back(std::move(x));
   return true;
 }
@@ -217,30 +255,39 @@ std::vector<T> exchanged(const std::vector<T>& x, const std::vector<AtomPointer>
   return result;
 }
 
-/// Random exchanges of equal atoms in random solutions, until several in a row give nothing new.
 template <class T>
-void Solver<T>::add_permuted_axes() {
+std::vector<T> Solver<T>::permuted_axes() {
   const auto& factors = type_.factors();
   const auto rank = static_cast<std::int64_t>(factors.size());
-  for (int failures = 0; failures < 6;) {
-    Vector x =
-        result_.vectors[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(result_.vectors.size())))];
-    bool changed = false;
-    for (std::int64_t step = 0; step < rank; ++step) {
-      auto first = static_cast<std::size_t>(random_.below(rank)),
-           second = static_cast<std::size_t>(random_.below(rank));
-      if (first == second || factors[first]->name != factors[second]->name) continue;
-      if (first > second) std::swap(first, second);
-      x = exchanged(x, factors, first, second);
-      changed = true;
-    }
-    failures = changed && add(std::move(x), 0.1) ? 0 : failures + 1;
+  Vector x = result_.vectors[static_cast<std::size_t>(random_.below(std::ssize(result_.vectors)))];
+  bool changed = false;
+  for (std::int64_t step = 0; step < rank; ++step) {
+    auto first = static_cast<std::size_t>(random_.below(rank)), second = static_cast<std::size_t>(random_.below(rank));
+    if (first == second || factors[first]->name != factors[second]->name) continue;
+    if (first > second) std::swap(first, second);
+    x = exchanged(x, factors, first, second);
+    changed = true;
+  }
+  return changed ? x : Vector{};
+}
+
+/// Exchanges of equal atoms in solutions, until a whole batch gives nothing new.
+template <class T>
+void Solver<T>::add_permuted_axes() {
+  for (bool found = true; found;) {
+    std::vector<Vector> batch;
+    for (std::int64_t i = 0; i < batch_size; ++i)
+      if (Vector x = permuted_axes(); !x.empty()) batch.push_back(std::move(x));
+    deflate_together(batch);
+    const std::size_t known = result_.vectors.size();
+    found = false;
+    for (Vector& x : batch) found = add(std::move(x), 0.1, known) || found;
   }
 }
 
 template <class T>
 NullSpace<T> Solver<T>::iterative() {
-  require_memory(10);
+  require_memory(10 + batch_size);
   result_.solver = "lanczos";
   while (static_cast<std::int64_t>(result_.vectors.size()) < constraints_.size()) {
     Vector x(static_cast<std::size_t>(constraints_.size()));
