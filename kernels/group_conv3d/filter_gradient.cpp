@@ -157,16 +157,22 @@ struct BlocksWay {
   const FrameTransform* transform;
   OrbitReads3d reads;
   FilterTransform sparse;
-  std::vector<FrameOutputs<T>> of_input, of_gradient;
-  std::int64_t values_rows, filter_size, packed_size = 0, sums_size = 0;
+  FieldTransform<T> of_input;
+  FrameProgram<T> of_gradient;
+  std::int64_t filter_size, rows_of_gradient = 0, rows_of_input = 0, most_columns = 0, packed_size = 0, sums_size = 0;
 
   BlocksWay(const Problem<T>& of, const GroupConv3dProblem& shape)
-      : problem(of), transform(shape.transform), reads(orbit_reads3d(shape)), sparse(*shape.transform) {
-    values_rows = transform->order + static_cast<std::int64_t>(transform->steps.size());
-    filter_size = shape.in_order * shape.taps();
+      : problem(of),
+        transform(shape.transform),
+        reads(orbit_reads3d(shape)),
+        sparse(*shape.transform),
+        of_input(*shape.transform, of.walk, reads, of.kernel),
+        of_gradient(*shape.transform, FrameProgram<T>::Factors::gram),
+        filter_size(shape.in_order * shape.taps()) {
     for (const FrameBlock& block : transform->blocks) {
-      of_input.emplace_back(block, block.coordinates);
-      of_gradient.emplace_back(block, block.gram);
+      rows_of_gradient += problem.out_fields * block.degree * block.size;
+      rows_of_input += reads.taps * block.degree * block.size;
+      most_columns = std::max(most_columns, columns(block));
       packed_size += block.size * rows(block).padded() * max_tile_positions<T>;
       sums_size += rows(block).padded() * columns(block);
     }
@@ -175,26 +181,30 @@ struct BlocksWay {
   RowTiles rows(const FrameBlock& block) const { return RowTiles(problem.out_fields * block.degree); }
   std::int64_t columns(const FrameBlock& block) const { return padded_columns<T>(reads.taps * block.degree); }
 
+  /// Rows of the outputs of a transform, per block [f][item, j] with `items` items, of which this is `item`.
+  std::vector<VectorRow<T>> output_rows(const VolumeTile<T>& tile, std::int64_t items, std::int64_t item, T* to) const {
+    std::vector<VectorRow<T>> result;
+    for (const FrameBlock& block : transform->blocks) {
+      for (std::int64_t f = 0; f < block.size; ++f)
+        for (std::int64_t j = 0; j < block.degree; ++j)
+          result.push_back({to + ((f * items + item) * block.degree + j) * tile.width(), tile.plain_places()});
+      to += block.size * items * block.degree * tile.width();
+    }
+    return result;
+  }
+
   void pack(const VolumeTile<T>& tile, std::int64_t first, const T* dy, T* packed) const {
     const std::int64_t width = tile.width(), positions = problem.walk.positions(), order = problem.order;
-    T* values = workspace<Gradients, T>(values_rows * width);
-    std::int64_t row_count = 0;
-    for (const FrameBlock& block : transform->blocks) row_count += problem.out_fields * block.degree * block.size;
-    T* const all = workspace<Rows, T>(row_count * width);  // per block [f][k, i]
+    T* const values = workspace<Gradients, T>((order + of_gradient.scratch_rows()) * width);
+    T* const all = workspace<Rows, T>(rows_of_gradient * width);
+    std::vector<const T*> inputs(static_cast<std::size_t>(order));
     for (std::int64_t k = 0; k < problem.out_fields; ++k) {
-      for (std::int64_t s = 0; s < order; ++s)
+      for (std::int64_t s = 0; s < order; ++s) {
         read_gradient(tile, dy + (k * order + s) * positions + first, values + s * width);
-      run_steps(*transform, width, values);
-      T* base = all;
-      for (std::size_t b = 0; b < transform->blocks.size(); ++b) {
-        const FrameBlock& block = transform->blocks[b];
-        const std::int64_t count = problem.out_fields * block.degree;
-        for (std::int64_t f = 0; f < block.size; ++f)
-          for (std::int64_t i = 0; i < block.degree; ++i)
-            of_gradient[b].write(static_cast<std::size_t>(f * block.degree + i), values, width,
-                                 base + (f * count + k * block.degree + i) * width, tile_columns<T>);
-        base += count * block.size * width;
+        inputs[static_cast<std::size_t>(s)] = values + s * width;
       }
+      of_gradient.run(inputs.data(), tile.plain_places(), output_rows(tile, problem.out_fields, k, all).data(),
+                      width / lanes<T>, values + order * width, width);
     }
     const T* base = all;
     for (const FrameBlock& block : transform->blocks) {
@@ -206,26 +216,10 @@ struct BlocksWay {
 
   void add(const VolumeTile<T>& tile, const T* field, const T* packed, T* sums) const {
     const std::int64_t width = tile.width();
-    T* values = workspace<Gradients, T>(values_rows * width);
-    std::int64_t row_count = 0, most_columns = 0;
-    for (const FrameBlock& block : transform->blocks) {
-      row_count += block.size * reads.taps * block.degree;
-      most_columns = std::max(most_columns, columns(block));
-    }
-    T* const panels = workspace<Rows, T>(row_count * width);  // per block [f][w, j]
-    for (std::int64_t w = 0; w < reads.taps; ++w) {
-      transform_field(*transform, problem.walk, tile, reads, problem.kernel, w, field, values);
-      T* base = panels;
-      for (std::size_t b = 0; b < transform->blocks.size(); ++b) {
-        const FrameBlock& block = transform->blocks[b];
-        const std::int64_t depth = reads.taps * block.degree;
-        for (std::int64_t f = 0; f < block.size; ++f)
-          for (std::int64_t j = 0; j < block.degree; ++j)
-            of_input[b].write(static_cast<std::size_t>(f * block.degree + j), values, width,
-                              base + (f * depth + w * block.degree + j) * width, tile_columns<T>);
-        base += block.size * depth * width;
-      }
-    }
+    T* const values = workspace<Gradients, T>(of_input.scratch_size(width));
+    T* const panels = workspace<Rows, T>(rows_of_input * width);
+    for (std::int64_t w = 0; w < reads.taps; ++w)
+      of_input.run(tile, field, w, output_rows(tile, reads.taps, w, panels).data(), values);
     T* transposed = workspace<Transposed, T>(most_columns * width);
     const T* base = panels;
     for (const FrameBlock& block : transform->blocks) {

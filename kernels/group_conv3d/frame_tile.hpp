@@ -1,92 +1,13 @@
-// The Fourier transform of groups/irrep_frame.hpp on a tile: every value of the program is a row of positions.
+// The Fourier transform of groups/irrep_frame.hpp on a tile of positions: of the input, of the base filter, and back.
 #pragma once
 
-#include <utility>
 #include <vector>
 
-#include "kernels/gemm/workspace.hpp"
+#include "kernels/group_conv3d/frame_program.hpp"
 #include "kernels/group_conv3d/orbit_tables3d.hpp"
 #include "kernels/group_conv3d/volume_tile.hpp"
 
 namespace orbitgrad::kernels::cpu {
-
-/// a + b + c with bits that do not depend on their order; a sum of negated terms is the negated sum.
-template <class T>
-[[gnu::always_inline]] inline Vector<T> symmetric_sum(Vector<T> a, Vector<T> b, Vector<T> c) {
-  const auto sort = [](Vector<T>& low, Vector<T>& high) {
-    const auto in_order = low < high;
-    const Vector<T> first = in_order ? low : high, second = in_order ? high : low;
-    low = first, high = second;
-  };
-  sort(a, b);
-  sort(b, c);
-  sort(a, b);
-  return (a + c) + b;
-}
-
-/// Computes the values of all steps from the first `order` ones: values[i width + position].
-template <class T>
-void run_steps(const FrameTransform& transform, std::int64_t width, T* values) {
-  T* to = values + transform.order * width;
-  for (const FrameStep& step : transform.steps) {
-    const T *a = values + step.a * width, *b = values + step.b * width;
-    if (step.c < 0) {
-      if (step.sign_b > 0)
-        for (std::int64_t i = 0; i < width; i += lanes<T>) store(to + i, load(a + i) + load(b + i));
-      else
-        for (std::int64_t i = 0; i < width; i += lanes<T>) store(to + i, load(a + i) - load(b + i));
-    } else {
-      const T* c = values + step.c * width;
-      const Vector<T> sign_b = broadcast(static_cast<T>(step.sign_b)), sign_c = broadcast(static_cast<T>(step.sign_c));
-      for (std::int64_t i = 0; i < width; i += lanes<T>)
-        store(to + i, symmetric_sum<T>(load(a + i), sign_b * load(b + i), sign_c * load(c + i)));
-    }
-    to += width;
-  }
-}
-
-/// What leaves the program: each output is a short sum of its values. Flat, since it is read for every tap of a tile.
-template <class T>
-class FrameOutputs {
- public:
-  /// Outputs [f][j] of a block: sum_f' P[f, f'] factors[f', j]; factors are its coordinates (for the input) or its gram
-  /// matrix (for the gradient of the output).
-  FrameOutputs(const FrameBlock& block, const std::vector<double>& factors) {
-    for (std::int64_t f = 0; f < block.size; ++f)
-      for (std::int64_t j = 0; j < block.degree; ++j) {
-        first_.push_back(static_cast<std::int32_t>(terms_.size()));
-        for (std::int64_t from = 0; from < block.size; ++from) {
-          const double factor = factors[static_cast<std::size_t>(from * block.degree + j)];
-          const auto sum = static_cast<std::size_t>(f * block.size + from);
-          if (factor != 0) terms_.push_back({block.sum[sum], static_cast<T>(factor * block.sum_sign[sum])});
-        }
-      }
-    first_.push_back(static_cast<std::int32_t>(terms_.size()));
-  }
-
-  /// Output i of values [..][width] into rows of tile_columns elements, `stride` apart.
-  void write(std::size_t i, const T* values, std::int64_t width, T* to, std::int64_t stride) const {
-    const Term *term = terms_.data() + first_[i], *end = terms_.data() + first_[i + 1];
-    const T* from = values + term->value * width;
-    const Vector<T> factor = broadcast(term->factor);
-    for (std::int64_t column = 0; column < width; column += tile_columns<T>, to += stride)
-      for (int half = 0; half < 2; ++half) {
-        const std::int64_t at = column + half * lanes<T>;
-        Vector<T> sum = factor * load(from + at);
-        for (const Term* next = term + 1; next != end; ++next)
-          sum = multiply_add(broadcast(next->factor), load(values + next->value * width + at), sum);
-        store(to + half * lanes<T>, sum);
-      }
-  }
-
- private:
-  struct Term {
-    std::int32_t value;
-    T factor;
-  };
-  std::vector<Term> terms_;
-  std::vector<std::int32_t> first_;
-};
 
 /// From the sums of products back to the group: Z[f, f'] = sum_i Y[f, i] gram[f', i] of each block, then
 /// y[s] = sum over blocks and f' of sign(s, f') Z[image(s, f'), f'].
@@ -176,17 +97,45 @@ struct FilterTransform {
   }
 };
 
-/// The values X[w, sigma] of one field at a tile, transformed: values [order + steps][width].
+/// Vectors of X[w, sigma] of one field at a tile through the program, into `outputs`.
 template <class T>
-void transform_field(const FrameTransform& transform, const VolumeWalk& walk, const VolumeTile<T>& tile,
-                     const OrbitReads3d& reads, std::int64_t kernel, std::int64_t w, const T* field, T* values) {
-  const std::int64_t plane = volume(walk.padded);
-  for (std::int64_t s = 0; s < transform.order; ++s) {
-    const auto at = static_cast<std::size_t>(w * transform.order + s);
-    tile.read(field + reads.plane[at] * plane + walk.tap_offset(kernel, reads.tap[at]), values + s * tile.width(),
-              tile_columns<T>);
+class FieldTransform {
+ public:
+  FieldTransform(const FrameTransform& transform, const VolumeWalk& walk, const OrbitReads3d& reads,
+                 std::int64_t kernel)
+      : program_(transform, FrameProgram<T>::Factors::coordinates), order_(transform.order) {
+    const std::int64_t plane = volume(walk.padded);
+    for (std::size_t i = 0; i < reads.plane.size(); ++i)
+      offset_.push_back(reads.plane[i] * plane + walk.tap_offset(kernel, reads.tap[i]));
   }
-  run_steps(transform, tile.width(), values);
-}
+
+  /// Elements of scratch for a tile of that width.
+  std::int64_t scratch_size(std::int64_t width) const { return (program_.scratch_rows() + order_) * width; }
+
+  void run(const VolumeTile<T>& tile, const T* field, std::int64_t w, const VectorRow<T>* outputs, T* scratch) const {
+    const std::int64_t width = tile.width();
+    const T* inputs[max_order];
+    const std::int64_t* offset = offset_.data() + w * order_;
+    const std::int32_t* places = tile.dense_places();
+    if (places == nullptr) {  // gathered ahead
+      places = tile.plain_places();
+      for (std::int64_t s = 0; s < order_; ++s) {
+        T* row = scratch + s * width;
+        tile.read(field + offset[s], row, tile_columns<T>);
+        inputs[s] = row;
+      }
+    } else {
+      for (std::int64_t s = 0; s < order_; ++s) inputs[s] = field + offset[s];
+    }
+    program_.run(inputs, places, outputs, width / lanes<T>, scratch + order_ * width, width);
+  }
+
+  static constexpr std::int64_t max_order = 48;  // of Oh
+
+ private:
+  FrameProgram<T> program_;
+  std::int64_t order_;
+  std::vector<std::int64_t> offset_;  // [w, sigma]
+};
 
 }  // namespace orbitgrad::kernels::cpu

@@ -82,6 +82,37 @@ const T* pack_filter(const Blocks<T>& problem) {
   return packed;
 }
 
+/// Where the transform of tap w puts its outputs: panels of a block are [f][block of columns][w][j][tile_columns].
+template <class T>
+class PanelRows {
+ public:
+  PanelRows(const Blocks<T>& problem, std::int64_t width, T* panels) {
+    for (const FrameBlock& block : problem.transform->blocks) {
+      const std::int64_t depth = problem.depth(block);
+      auto& places = places_.emplace_back();
+      for (std::int64_t v = 0; v < width / lanes<T>; ++v)
+        places.push_back(static_cast<std::int32_t>(v / 2 * depth * tile_columns<T> + v % 2 * lanes<T>));
+      for (std::int64_t f = 0; f < block.size; ++f)
+        for (std::int64_t j = 0; j < block.degree; ++j) {
+          rows_.push_back({panels + f * depth * width + j * tile_columns<T>, places.data()});
+          step_.push_back(block.degree * tile_columns<T>);
+        }
+      panels += block.size * depth * width;
+    }
+    moved_ = rows_;
+  }
+
+  const VectorRow<T>* of(std::int64_t w) {
+    for (std::size_t i = 0; i < rows_.size(); ++i) moved_[i].data = rows_[i].data + w * step_[i];
+    return moved_.data();
+  }
+
+ private:
+  std::vector<std::vector<std::int32_t>> places_;  // of a block; moving the outer vector keeps the inner ones
+  std::vector<VectorRow<T>> rows_, moved_;
+  std::vector<std::int64_t> step_;
+};
+
 template <class T>
 void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, const VolumeTile<T>& tile,
                    std::int64_t first, const T* sums, T* pairs, T* out) {
@@ -110,55 +141,43 @@ template <class T>
 void run(const Blocks<T>& problem, const T* filter, const T* in, T* out) {
   constexpr std::int64_t columns = tile_columns<T>;
   const FrameTransform& transform = *problem.transform;
-  std::vector<FrameOutputs<T>> outputs;
+  const FieldTransform<T> forward(transform, problem.walk, problem.reads, problem.kernel);
   const FrameInverse<T> inverse(transform);
   std::int64_t panel_rows = 0, sum_rows = 0, products = 0;
   for (const FrameBlock& block : transform.blocks) {
-    outputs.emplace_back(block, block.coordinates);
     panel_rows += block.size * problem.depth(block);
     sum_rows += problem.rows(block).padded() * block.size;
     products += block.size * block.degree * block.degree;
   }
-  const auto values_rows = transform.order + static_cast<std::int64_t>(transform.steps.size());
   const std::int64_t field = problem.in_planes * volume(problem.walk.padded);
   const T* padded = padded_fields(problem.walk, in, problem.in_fields * problem.in_planes);
   const double flops = 2.0 * static_cast<double>(max_tile_positions<T> * products * problem.out_fields *
                                                  problem.in_fields * problem.reads.taps);
   for_each_tile<T>(problem.walk, flops, [&](const VolumeTile<T>& tile, std::int64_t first) {
     const std::int64_t width = tile.width();
-    T* values = workspace<Values, T>(std::max(values_rows, inverse.pairs()) * width);
+    T* values = workspace<Values, T>(std::max(forward.scratch_size(width), inverse.pairs() * width));
     T* panels = workspace<Panels, T>(panel_rows * width);
     T* sums = workspace<Sums, T>(sum_rows * width);
     std::fill(sums, sums + sum_rows * width, T{0});
+    PanelRows<T> rows(problem, width, panels);
     for (std::int64_t c = 0; c < problem.in_fields; ++c) {
-      // Panels of a block: [f][block of columns][w][j][tile_columns].
-      for (std::int64_t w = 0; w < problem.reads.taps; ++w) {
-        transform_field(transform, problem.walk, tile, problem.reads, problem.kernel, w, padded + c * field, values);
-        T* panel = panels;
-        for (std::size_t b = 0; b < transform.blocks.size(); ++b) {
-          const FrameBlock& block = transform.blocks[b];
-          const std::int64_t depth = problem.depth(block);
-          for (std::int64_t f = 0; f < block.size; ++f)
-            for (std::int64_t j = 0; j < block.degree; ++j)
-              outputs[b].write(static_cast<std::size_t>(f * block.degree + j), values, width,
-                               panel + f * depth * width + (w * block.degree + j) * columns, depth * columns);
-          panel += block.size * depth * width;
-        }
-      }
+      for (std::int64_t w = 0; w < problem.reads.taps; ++w)
+        forward.run(tile, padded + c * field, w, rows.of(w), values);
       const T *panel = panels, *factors = filter;
       T* sum = sums;
       for (const FrameBlock& block : transform.blocks) {
-        const RowTiles rows = problem.rows(block);
+        const RowTiles tiles = problem.rows(block);
         const std::int64_t depth = problem.depth(block), all = problem.in_fields * depth, row = block.size * width;
-        MicroKernel<T>* const kernel = micro_kernel_of<T>(rows.height);
+        MicroKernel<T>* const kernel = micro_kernel_of<T>(tiles.height);
         for (std::int64_t f = 0; f < block.size; ++f)
           for (std::int64_t i = 0; i < width; i += columns)
-            for (std::int64_t tile_row = 0; tile_row < rows.count; ++tile_row)
-              kernel(depth, factors + (tile_row * all + c * depth) * rows.height, panel + f * depth * width + i * depth,
-                     columns, sum + tile_row * rows.height * row + f * width + i, row);
+            for (std::int64_t tile_row = 0; tile_row < tiles.count; ++tile_row)
+              kernel(depth, factors + (tile_row * all + c * depth) * tiles.height,
+                     panel + f * depth * width + i * depth, columns,
+                     sum + tile_row * tiles.height * row + f * width + i, row);
         panel += block.size * depth * width;
-        factors += rows.padded() * all;
-        sum += rows.padded() * row;
+        factors += tiles.padded() * all;
+        sum += tiles.padded() * row;
       }
     }
     write_outputs(problem, inverse, tile, first, sums, values, out);

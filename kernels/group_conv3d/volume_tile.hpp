@@ -14,7 +14,7 @@ namespace orbitgrad::kernels::cpu {
 
 /// Positions of a tile: a whole number of register tiles.
 template <class T>
-inline constexpr std::int64_t max_tile_positions = 2 * tile_columns<T>;
+inline constexpr std::int64_t max_tile_positions = 4 * tile_columns<T>;
 
 /// How one op walks over its input: from[i] lies at border + i spread of a volume of zeros, of size `padded`; output
 /// position o meets it at o stride, tap u at + u dilation.
@@ -81,16 +81,23 @@ class VolumeTile {
           ((row / walk.out[1] * walk.padded[1] + row % walk.out[1]) * walk.padded[2] + p % walk.out[2]) * walk.stride);
     }
     for (std::int64_t v = 0; v * lanes<T> < width; ++v) {
-      const auto begin = static_cast<std::size_t>(v * lanes<T>);
+      const auto at = static_cast<std::size_t>(v), begin = static_cast<std::size_t>(v * lanes<T>);
       bool dense = (v + 1) * lanes<T> <= count;
       for (std::size_t lane = 1; dense && lane < static_cast<std::size_t>(lanes<T>); ++lane)
         dense = index_[begin + lane] == index_[begin] + static_cast<std::int32_t>(lane);
-      dense_[static_cast<std::size_t>(v)] = dense;
+      dense_[at] = dense;
+      all_dense_ = all_dense_ && dense;
+      dense_places_[at] = index_[begin];
+      plain_places_[at] = static_cast<std::int32_t>(begin);
     }
   }
 
   std::int64_t count() const { return count_; }
   std::int64_t width() const { return width_; }
+  /// Where each vector of positions lies from x on, or null if one of them is not dense.
+  const std::int32_t* dense_places() const { return all_dense_ ? dense_places_.data() : nullptr; }
+  /// Where each vector lies in a row that was read.
+  const std::int32_t* plain_places() const { return plain_places_.data(); }
 
   /// to[i] = from[index of position i], rows of tile_columns elements `block` apart; zeros beyond the last position.
   void read(const T* from, T* to, std::int64_t block) const {
@@ -110,7 +117,9 @@ class VolumeTile {
  private:
   std::int64_t count_, width_;
   std::array<std::int32_t, static_cast<std::size_t>(most)> index_{};
+  std::array<std::int32_t, static_cast<std::size_t>(vectors)> dense_places_{}, plain_places_{};
   std::array<bool, static_cast<std::size_t>(vectors)> dense_{};
+  bool all_dense_ = true;
 };
 
 }  // namespace orbitgrad::kernels::cpu
