@@ -61,8 +61,6 @@ class EmlpBlock final : public nn::Module {
   std::shared_ptr<nn::Module> linear_, bilinear_, gates_;
 };
 
-Tensor swish(const Tensor& x) { return x * sigmoid(x); }
-
 }  // namespace
 
 groups::Representation hidden_representation(const groups::MatrixGroup& group, std::int64_t channels,
@@ -119,7 +117,7 @@ std::shared_ptr<nn::Module> swish_mlp(std::int64_t in, std::int64_t out, RandomK
   std::int64_t width = in;
   for (std::int64_t layer = 0; layer < options.layers; ++layer) {
     add_dense(fmt::format("dense{}", layer + 1), width, options.channels, key.split(static_cast<std::uint64_t>(layer)));
-    model->add<nn::Activation>(fmt::format("swish{}", layer + 1), swish);
+    model->add<nn::Activation>(fmt::format("swish{}", layer + 1), silu);
     width = options.channels;
   }
   add_dense("top", width, out, key.split("top"));

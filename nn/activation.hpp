@@ -30,6 +30,14 @@ class Sigmoid final : public Activation {
  public:
   Sigmoid() : Activation(sigmoid) {}
 };
+class Gelu final : public Activation {
+ public:
+  Gelu() : Activation(gelu) {}
+};
+class Silu final : public Activation {
+ public:
+  Silu() : Activation(silu) {}
+};
 class Softplus final : public Activation {
  public:
   Softplus() : Activation(softplus) {}

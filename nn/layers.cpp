@@ -40,10 +40,12 @@ Linear::Linear(std::int64_t in, std::int64_t out, RandomKey key, const LayerOpti
   if (options.bias) bias_ = register_parameter("bias", uniform({out}, key.split("bias"), -bound, bound, options.dtype));
 }
 
-Tensor Linear::forward(const Tensor& x, const Pass&) {
+Tensor Linear::forward(const Tensor& x, const Pass&) { return activated(x, orbitgrad::Activation::none); }
+
+Tensor Linear::activated(const Tensor& x, orbitgrad::Activation activation) const {
   require(x.rank() >= 1 && x.size(-1) == weight_.size(1), "Linear", "takes [..., {}], got {}. Flatten images first.",
           weight_.size(1), x.shape().to_string());
-  return affine(x, weight_, bias_);
+  return affine(x, weight_, bias_, activation);
 }
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key, const Conv2dOptions& convolution,

@@ -1,6 +1,7 @@
 // Dense layer: y = x W^T + b.
 #pragma once
 
+#include "engine/ops/affine.hpp"
 #include "nn/layer_options.hpp"
 #include "nn/module.hpp"
 
@@ -12,6 +13,8 @@ class Linear final : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out, RandomKey key, const LayerOptions& options = {});
   Tensor forward(const Tensor& x, const Pass& pass) override;
+  /// activation(x W^T + b), in one pass over the result where the engine has one.
+  Tensor activated(const Tensor& x, orbitgrad::Activation activation) const;
   std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:

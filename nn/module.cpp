@@ -41,6 +41,10 @@ void load_strictly(std::string_view op, std::vector<NamedTensor> targets, const 
   for (auto& [name, target] : targets) assign(target, state.at(name));
 }
 
+Tensor Module::forward(const Tensor&, const Pass&) {
+  fail("module", "this module takes more than one tensor. Call the function that its class declares.");
+}
+
 void Module::check_name(std::string_view name) const {
   require(!name.empty() && name.find('.') == name.npos, "module",
           "\"{}\" cannot name a part of a module. Take a name that is not empty and has no dot.", name);

@@ -50,7 +50,8 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  virtual Tensor forward(const Tensor& x, const Pass& pass) = 0;
+  /// A module of one tensor overrides this. Error: the module takes more than that, by a function of its own.
+  virtual Tensor forward(const Tensor& x, const Pass& pass);
   Tensor operator()(const Tensor& x, const Pass& pass = {}) { return forward(x, pass); }
 
   /// The same function of an evaluation pass, by ordinary layers on the features given, which it sets to those it

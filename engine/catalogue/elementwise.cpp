@@ -64,6 +64,8 @@ std::vector<Op> elementary() {
           of("erf", "error function", erf),
           of("relu", "max(x, 0); the derivative at 0 is 0", relu),
           of("softplus", "log(1 + e^x), without overflow", softplus),
+          of("gelu", "x Phi(x), with Phi the normal distribution function", gelu),
+          of("silu", "x sigmoid(x)", silu),
           of("floor", "largest whole number up to x", floor, smooth_values, none)};
 }
 

@@ -1,7 +1,5 @@
 #include "engine/ops/affine.hpp"
 
-#include <numbers>
-
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/arithmetic.hpp"
@@ -62,10 +60,7 @@ Tensor affine(const Tensor& x, const Tensor& w, const Tensor& bias, Activation a
   }
   require_shapes(x, w, bias);
   const Tensor* inputs[] = {&x, &w, &bias};
-  if (activation == Activation::gelu && is_tracked(inputs)) {
-    const Tensor z = affine(x, w, bias);
-    return z * 0.5 * (1.0 + erf(z * (1 / std::numbers::sqrt2)));
-  }
+  if (activation == Activation::gelu && is_tracked(inputs)) return gelu(affine(x, w, bias));
   const Precision precision = precision_of(x.dtype());
   const Tensor y = [&] {
     const NoGrad no_grad;

@@ -29,9 +29,12 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
           k.shape(), v.shape());
   const double scale = options.scale.value_or(1 / std::sqrt(std::max(1.0, static_cast<double>(q.size(-1)))));
   require(std::isfinite(scale), op, "the scale must be a number, got {}. Leave it out for 1 / sqrt(E).", scale);
+  const auto result = [&](const Tensor& weights) {
+    return matmul(options.dropout == 0 ? weights : dropout(weights, options.dropout, options.key), v);
+  };
   // The scale goes onto q, the smaller factor.
   Tensor scores = matmul(q * scale, transpose(k));
-  if (scores.size(-1) == 0) return matmul(scores, v);
+  if (scores.size(-1) == 0) return matmul(scores, v);  // zeros
 
   Tensor allowed;  // undefined: all
   const auto allow = [&](const Tensor& more) { allowed = allowed.defined() ? logical_and(allowed, more) : more; };
@@ -48,10 +51,10 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
     }
   }
   if (options.causal) allow(tril(full({scores.size(-2), scores.size(-1)}, 1, DType::boolean, q.device())));
-  if (!allowed.defined()) return matmul(softmax(scores), v);
+  if (!allowed.defined()) return result(softmax(scores));
   // A finite number far below any score, so that a row without an allowed key has a softmax, which is then taken away.
   const Tensor masked = where(allowed, scores, scalar_like(scores, -1e30));
-  return matmul(where(allowed, softmax(masked), scalar_like(scores, 0)), v);
+  return result(where(allowed, softmax(masked), scalar_like(scores, 0)));
 }
 
 }  // namespace orbitgrad

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "engine/tensor.hpp"
+#include "engine/random.hpp"
 
 namespace orbitgrad {
 
@@ -14,6 +14,9 @@ struct AttentionOptions {
   bool causal = false;
   /// 1 / sqrt(E) when absent.
   std::optional<double> scale = {};
+  /// Zeroes each weight of the softmax with this probability and scales the others, by a mask that the key gives.
+  double dropout = 0;
+  RandomKey key = {};
 };
 
 /// q [..., L, E], k [..., S, E], v [..., S, V] -> [..., L, V]; leading axes broadcast. A query that may look at nothing

@@ -88,6 +88,29 @@ Tensor softplus_value(const Tensor& x) {
   return relu(x) + log1p(exp(-absolute(x)));
 }
 
+struct GeluNode final : Node {
+  std::string_view name() const override { return "gelu"; }
+  Saves saves() const override { return Saves::all_inputs(); }
+  std::vector<Tensor> backward(const Tensor& dy) override {
+    const Tensor x = input(0);
+    if (!GradMode::is_recording()) return {elementwise::binary_floating<kernels::GeluGradient>("gelu", dy, x)};
+    const Tensor below = 0.5 * (1.0 + erf(x * (1 / std::numbers::sqrt2)));
+    const Tensor density = exp(square(x) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+    return {dy * (below + x * density)};
+  }
+};
+
+struct SiluNode final : Node {
+  std::string_view name() const override { return "silu"; }
+  Saves saves() const override { return Saves::all_inputs(); }
+  std::vector<Tensor> backward(const Tensor& dy) override {
+    const Tensor x = input(0);
+    if (!GradMode::is_recording()) return {elementwise::binary_floating<kernels::SiluGradient>("silu", dy, x)};
+    const Tensor s = sigmoid(x);
+    return {dy * (s * (1.0 + x * (1.0 - s)))};
+  }
+};
+
 struct ReluGradientNode final : Node {
   std::string_view name() const override { return "relu_gradient"; }
   Saves saves() const override { return Saves::input(1); }
@@ -119,6 +142,8 @@ Tensor tanh(const Tensor& x) { return record_unary_floating<TanhNode, kernels::T
 Tensor sigmoid(const Tensor& x) { return record_unary_floating<SigmoidNode, kernels::Sigmoid>("sigmoid", x); }
 Tensor erf(const Tensor& x) { return record_unary_floating<ErfNode, kernels::Erf>("erf", x); }
 Tensor relu(const Tensor& x) { return record_unary_floating<ReluNode, kernels::Relu>("relu", x); }
+Tensor gelu(const Tensor& x) { return record_unary_floating<GeluNode, kernels::Gelu>("gelu", x); }
+Tensor silu(const Tensor& x) { return record_unary_floating<SiluNode, kernels::Silu>("silu", x); }
 Tensor floor(const Tensor& x) {
   if (is_half(x.dtype())) return in_float32(x, floor);
   return elementwise::unary_floating<kernels::Floor>("floor", x);

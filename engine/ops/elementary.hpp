@@ -20,6 +20,10 @@ Tensor sigmoid(const Tensor& x);
 Tensor erf(const Tensor& x);
 /// max(x, 0); the derivative at 0 is 0
 Tensor relu(const Tensor& x);
+/// x Phi(x), exactly, with Phi the normal distribution function (Hendrycks and Gimpel, 2016).
+Tensor gelu(const Tensor& x);
+/// x sigmoid(x), also called swish
+Tensor silu(const Tensor& x);
 /// The derivative is 0.
 Tensor floor(const Tensor& x);
 /// log(1 + exp(x)), without overflow

@@ -99,6 +99,20 @@ struct Erf {
     return std::erf(x);
   }
 };
+/// x Phi(x), Phi the normal distribution function.
+struct Gelu {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return T(0.5) * x * (T{1} + std::erf(x * T(0.70710678118654752440)));
+  }
+};
+/// x sigmoid(x)
+struct Silu {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return x * Sigmoid()(x);
+  }
+};
 struct Floor {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T x) const {
@@ -178,6 +192,22 @@ struct ReluGradient {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T dy, T y) const {
     return y > T{0} ? dy : T{0};
+  }
+};
+/// dy (Phi(x) + x Phi'(x)): floating.
+struct GeluGradient {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
+    const T phi = T(0.5) * (T{1} + std::erf(x * T(0.70710678118654752440)));
+    return dy * (phi + x * (std::exp(T(-0.5) * x * x) * T(0.39894228040143267794)));
+  }
+};
+/// dy s (1 + x (1 - s)) with s = sigmoid(x): floating.
+struct SiluGradient {
+  template <class T>
+  ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
+    const T s = Sigmoid()(x);
+    return dy * (s * (T{1} + x * (T{1} - s)));
   }
 };
 

@@ -35,6 +35,8 @@
   ORBITGRAD_FOR_FLOATS(APPLY, Tanh)                 \
   ORBITGRAD_FOR_FLOATS(APPLY, Sigmoid)              \
   ORBITGRAD_FOR_FLOATS(APPLY, Erf)                  \
+  ORBITGRAD_FOR_FLOATS(APPLY, Gelu)                 \
+  ORBITGRAD_FOR_FLOATS(APPLY, Silu)                 \
   ORBITGRAD_FOR_FLOATS(APPLY, Floor)                \
   APPLY(RoundTo<Precision::tf32>, float, float)     \
   APPLY(RoundTo<Precision::bfloat16>, float, float) \
@@ -52,6 +54,8 @@
   ORBITGRAD_FOR_FLOATS(APPLY, Divide)        \
   ORBITGRAD_FOR_FLOATS(APPLY, Power)         \
   ORBITGRAD_FOR_FLOATS(APPLY, ReluGradient)  \
+  ORBITGRAD_FOR_FLOATS(APPLY, GeluGradient)  \
+  ORBITGRAD_FOR_FLOATS(APPLY, SiluGradient)  \
   ORBITGRAD_FOR_COMPARISON(APPLY, Equal)     \
   ORBITGRAD_FOR_COMPARISON(APPLY, Less)      \
   ORBITGRAD_FOR_COMPARISON(APPLY, LessEqual) \
