@@ -44,6 +44,20 @@ function(orbitgrad_choose option name found use_for without package)
   set(${option}_USED ${used} PARENT_SCOPE)
 endfunction()
 
+# Only the sources that call an accelerator see it, so that builds with and without it share all other object files in a
+# compiler cache. Benchmarks, which run it as an opponent, link orbitgrad_opponents.
+add_library(orbitgrad_opponents INTERFACE)
+function(orbitgrad_accelerate name)
+  list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/" OUTPUT_VARIABLE sources)
+  set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_DEFINITIONS ORBITGRAD_HAVE_${name})
+  if(NOT ORBITGRAD_${name}_INCLUDE IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)  # as -isystem it would break <cstdlib>
+    set_property(SOURCE ${sources} APPEND PROPERTY INCLUDE_DIRECTORIES "${ORBITGRAD_${name}_INCLUDE}")
+  endif()
+  target_link_libraries(orbitgrad_private INTERFACE "${ORBITGRAD_${name}_LIBRARY}")
+  target_compile_definitions(orbitgrad_opponents INTERFACE ORBITGRAD_HAVE_${name})
+  target_include_directories(orbitgrad_opponents SYSTEM INTERFACE "${ORBITGRAD_${name}_INCLUDE}")
+endfunction()
+
 find_package(ZLIB QUIET)
 orbitgrad_choose(ORBITGRAD_ZLIB "zlib" ZLIB_FOUND "gzip files are read and written" "image files must not be compressed"
                  zlib1g-dev)
@@ -76,9 +90,7 @@ endif()
 orbitgrad_choose(ORBITGRAD_OPENBLAS "OpenBLAS" openblas_found "matrix products" "matrix products by our own code"
                  libopenblas-dev)
 if(ORBITGRAD_OPENBLAS_USED)
-  target_include_directories(orbitgrad_private SYSTEM INTERFACE "${ORBITGRAD_OPENBLAS_INCLUDE}")
-  target_link_libraries(orbitgrad_private INTERFACE "${ORBITGRAD_OPENBLAS_LIBRARY}")
-  target_compile_definitions(orbitgrad_private INTERFACE ORBITGRAD_HAVE_OPENBLAS)
+  orbitgrad_accelerate(OPENBLAS kernels/gemm/cpu.cpp)
 endif()
 
 # Looked for directly: Debian's dnnl-config.cmake stops the configuration when the OpenCL headers are not there.
@@ -89,7 +101,5 @@ if(ORBITGRAD_ONEDNN_LIBRARY AND ORBITGRAD_ONEDNN_INCLUDE)
 endif()
 orbitgrad_choose(ORBITGRAD_ONEDNN "oneDNN" onednn_found "plain convolution" "plain convolution by our own code" libdnnl-dev)
 if(ORBITGRAD_ONEDNN_USED)
-  target_include_directories(orbitgrad_private SYSTEM INTERFACE "${ORBITGRAD_ONEDNN_INCLUDE}")
-  target_link_libraries(orbitgrad_private INTERFACE "${ORBITGRAD_ONEDNN_LIBRARY}")
-  target_compile_definitions(orbitgrad_private INTERFACE ORBITGRAD_HAVE_ONEDNN)
+  orbitgrad_accelerate(ONEDNN kernels/conv2d/cpu.cpp kernels/conv2d/onednn.cpp)
 endif()
