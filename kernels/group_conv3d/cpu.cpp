@@ -6,11 +6,9 @@
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-/// Blocks as soon as their products pay for the transform of the input, which all output fields share; lifting saves
-/// the taps of an orbit alone.
-bool blocks_pay(const GroupConv3dProblem& problem, std::int64_t shared_by) {
-  return problem.order > 1 && problem.in_order == problem.order && shared_by / problem.groups >= 2;
-}
+/// Blocks won from the first field on (O and Oh, 3x3x3 on 16^3, docs/benchmarks.md). Lifting saves the taps of an orbit
+/// alone, and the gather lowers the input without a transform.
+bool blocks_pay(const GroupConv3dProblem& problem) { return problem.order > 1 && problem.in_order == problem.order; }
 
 template <class Kernel>
 const Implementation<Kernel>& pick(const GroupConv3dProblem& problem, bool blocks) {
@@ -50,7 +48,7 @@ const Registrations<double> registrations_double;
 template <class T>
 void group_conv3d_forward(const GroupConv3dProblem& problem, const T* x, const T* w, const T* bias_or_null, T* y) {
   if (problem.y_size() == 0) return;
-  pick<GroupConv3dForward<T>>(problem, blocks_pay(problem, problem.out_fields)).launch(problem, x, w, bias_or_null, y);
+  pick<GroupConv3dForward<T>>(problem, blocks_pay(problem)).launch(problem, x, w, bias_or_null, y);
 }
 template <class T>
 void group_conv3d_input_gradient(const GroupConv3dProblem& problem, const T* dy, const T* w, T* dx) {
@@ -59,7 +57,7 @@ void group_conv3d_input_gradient(const GroupConv3dProblem& problem, const T* dy,
     std::fill(dx, dx + problem.x_size(), T{0});
     return;
   }
-  pick<GroupConv3dInputGradient<T>>(problem, blocks_pay(problem, problem.in_fields)).launch(problem, dy, w, dx);
+  pick<GroupConv3dInputGradient<T>>(problem, blocks_pay(problem)).launch(problem, dy, w, dx);
 }
 template <class T>
 void group_conv3d_filter_gradient(const GroupConv3dProblem& problem, const T* x, const T* dy, T* dw) {
@@ -68,7 +66,7 @@ void group_conv3d_filter_gradient(const GroupConv3dProblem& problem, const T* x,
     std::fill(dw, dw + problem.w_size(), T{0});
     return;
   }
-  pick<GroupConv3dFilterGradient<T>>(problem, blocks_pay(problem, problem.out_fields)).launch(problem, x, dy, dw);
+  pick<GroupConv3dFilterGradient<T>>(problem, blocks_pay(problem)).launch(problem, x, dy, dw);
 }
 
 template void group_conv3d_forward(const GroupConv3dProblem&, const float*, const float*, const float*, float*);
