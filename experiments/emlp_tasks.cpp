@@ -46,7 +46,7 @@ double equivariance_error(nn::Module& model, const Standardization& standard, co
         first += moved[k] * moved[k];
         second += expected[k] * expected[k];
       }
-      sum += std::sqrt(difference) / (std::sqrt(first) + std::sqrt(second));
+      if (first + second > 0) sum += std::sqrt(difference) / (std::sqrt(first) + std::sqrt(second));
     }
   }
   return sum / (16 * count);
@@ -86,6 +86,7 @@ EmlpTaskResult train_emlp_task(const EmlpTaskOptions& options) {
   require(in.dimension() == raw.inputs.size(1) && out.dimension() == raw.targets.size(1), "train",
           "{} acts on {} coordinates, the task {} on others. Take a subgroup of {}.", group.name(), group.dimension(),
           task.name, task.group);
+  require(group.is_real(), "train", "{} is complex, the network is real. Take a real group.", group.name());
   const auto make_network = [&](DType dtype) {
     const models::EmlpOptions shape{.channels = options.channels, .dtype = dtype};
     return options.model == "mlp" ? models::swish_mlp(in.dimension(), out.dimension(), key.split("model"), shape)

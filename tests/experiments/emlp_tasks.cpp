@@ -150,6 +150,14 @@ TEST(EmlpTasks, CommandTrainsBothModelsAndReports) {
   }
   EXPECT_EQ(run_program({"train", "emlp-o5", "--model", "emlpp", "--out", folder.path()}).code, 2);
   EXPECT_EQ(run_program({"train", "emlp-o5", "--group", "SO(3)", "--out", folder.path()}).code, 1);
+  expect_contains(run_program({"train", "emlp-o5", "--group", "SU(5)", "--out", folder.path()}).error, "is complex");
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "emlp-o5-emlp-n1000-seed0"));
+  // Nothing but 0 is equivariant: no error, not 0 / 0.
+  const auto zero = run_program({"train", "emlp-inertia", "--group", "Union(SO(3),Scaling(3))", "--train-count", "8",
+                                 "--epochs", "1", "--channels", "4", "--test-count", "16", "--validation-count", "8",
+                                 "--out", folder.path(), "--name", "zero"});
+  EXPECT_EQ(zero.code, 0) << zero.error;
+  EXPECT_EQ(zero.out.find("nan"), std::string::npos) << zero.out;
   EXPECT_EQ(run_program({"train", "emlp-o5", "--lr", "-1", "--out", folder.path()}).code, 2);
 }
 
