@@ -86,11 +86,11 @@ Tensor Tensor::window(const Tensor& base, const Shape& shape, const Shape& strid
 }
 
 bool Tensor::is_contiguous() const {
-  std::int64_t expected = 1;
+  std::uint64_t expected = 1;  // unsigned: an axis of length 0 allows any others, and they may wrap
   for (int axis = rank() - 1; axis >= 0; --axis) {
     if (shape()[axis] == 0) return true;
-    if (shape()[axis] != 1 && strides()[axis] != expected) return false;
-    expected *= shape()[axis];
+    if (shape()[axis] != 1 && static_cast<std::uint64_t>(strides()[axis]) != expected) return false;
+    expected *= static_cast<std::uint64_t>(shape()[axis]);
   }
   return true;
 }

@@ -36,13 +36,13 @@ void gather(const T* data, const Shape& shape, const Shape& strides, T* out) {
   const std::int64_t count = shape.numel();
   Shape index = shape;
   for (int axis = 0; axis < shape.rank(); ++axis) index[axis] = 0;
-  const T* from = data;
+  std::uint64_t place = 0;  // wraps around between elements: the stride of an axis of length 1 may be anything
   for (std::int64_t i = 0; i < count; ++i) {
-    out[i] = *from;
+    out[i] = data[static_cast<std::int64_t>(place)];
     for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-      from += strides[axis];
+      place += static_cast<std::uint64_t>(strides[axis]);
       if (++index[axis] < shape[axis]) break;
-      from -= strides[axis] * shape[axis];
+      place -= static_cast<std::uint64_t>(strides[axis]) * static_cast<std::uint64_t>(shape[axis]);
       index[axis] = 0;
     }
   }
@@ -87,19 +87,20 @@ Tensor from_dlpack(DLManagedTensor* managed) {
     for (int axis = 0; axis < given.ndim; ++axis) strides[axis] = given.strides[axis];
   require(count == 0 || given.data != nullptr, "from_dlpack", "{} elements and no data. Correct the exporter.", count);
   Tensor result = Tensor::empty(shape, dtype, DeviceKind::cpu);
-  visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
-    const auto* bytes = static_cast<const unsigned char*>(given.data) + given.byte_offset;
-    if constexpr (std::is_same_v<T, bool>) {  // any byte but 0 is true
-      std::vector<unsigned char> values(static_cast<std::size_t>(count));
-      gather(bytes, shape, strides, values.data());
-      for (std::int64_t i = 0; i < count; ++i)
-        fresh_host_data<bool>(result)[i] = values[static_cast<std::size_t>(i)] != 0;
-    } else {
-      require(reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) == 0, "from_dlpack",
-              "the data is not aligned to its {} bytes. Copy it before.", alignof(T));
-      gather(reinterpret_cast<const T*>(bytes), shape, strides, fresh_host_data<T>(result));
-    }
-  });
+  if (count > 0)
+    visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
+      const auto* bytes = static_cast<const unsigned char*>(given.data) + given.byte_offset;
+      if constexpr (std::is_same_v<T, bool>) {  // any byte but 0 is true
+        std::vector<unsigned char> values(static_cast<std::size_t>(count));
+        gather(bytes, shape, strides, values.data());
+        for (std::int64_t i = 0; i < count; ++i)
+          fresh_host_data<bool>(result)[i] = values[static_cast<std::size_t>(i)] != 0;
+      } else {
+        require(reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) == 0, "from_dlpack",
+                "the data is not aligned to its {} bytes. Copy it before.", alignof(T));
+        gather(reinterpret_cast<const T*>(bytes), shape, strides, fresh_host_data<T>(result));
+      }
+    });
   if (managed->deleter != nullptr) managed->deleter(managed);
   return result;
 }
