@@ -7,6 +7,7 @@
 #include "engine/ops/segments.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/sparse.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::catalogue {
 
@@ -16,7 +17,7 @@ std::int64_t whole(std::string_view text, std::string_view entry) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   require(error == std::errc() && end == text.data() + text.size(), "index",
-          "'{}' is no index. Write a number, start:stop:step, ..., None, i or j.", entry);
+          "'{}' is no index. Write a number, start:stop:step, ..., None, i or j.", printable(entry));
   return value;
 }
 
@@ -42,7 +43,7 @@ std::vector<Index> brackets(const Call& call) {
       std::size_t part = 0;
       for (std::size_t from = 0; from <= entry.size(); ++part) {
         const std::size_t colon = std::min(entry.find(':', from), entry.size());
-        require(part < 3, "index", "'{}' has more than start:stop:step. Drop the rest.", entry);
+        require(part < 3, "index", "'{}' has more than start:stop:step. Drop the rest.", printable(entry));
         if (colon > from) parts[part] = whole(entry.substr(from, colon - from), entry);
         from = colon + 1;
       }

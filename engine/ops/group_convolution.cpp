@@ -5,6 +5,7 @@
 #include "engine/ops/bilinear_convolution.hpp"
 #include "engine/ops/convolution_checks.hpp"
 #include "engine/ops/lattice_tables.hpp"
+#include "groups/printable.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
 
 namespace orbitgrad {
@@ -68,8 +69,8 @@ std::string_view known_implementation(std::string_view op, std::string_view name
   std::sort(names.begin(), names.end());
   require(!exists, op, "the implementation '{}' does not support these sizes. Leave it empty for the automatic choice.",
           name);
-  fail(op, "there is no implementation '{}'. Choose one of {}, or leave it empty for the automatic choice.", name,
-       fmt::join(names, ", "));
+  fail(op, "there is no implementation '{}'. Choose one of {}, or leave it empty for the automatic choice.",
+       printable(name), fmt::join(names, ", "));
 }
 
 void require_symmetric_stride(std::string_view op, const kernels::GroupConv2dProblem& problem,

@@ -11,6 +11,7 @@
 #include "engine/ops/creation.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/voxel_tables.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad {
 
@@ -143,7 +144,7 @@ std::string_view known_implementation(std::string_view op, const std::string& as
   require(!exists, op, "the implementation '{}' does not support these sizes. Leave it empty for the automatic choice.",
           asked);
   fail(op, "there is no implementation '{}' on {}. Choose one of {}, or leave it empty for the automatic choice.",
-       asked, name(device), fmt::join(group_conv3d_implementations(device), ", "));
+       printable(asked), name(device), fmt::join(group_conv3d_implementations(device), ", "));
 }
 
 template <bool is_lifting>

@@ -122,7 +122,8 @@ void read_name_map(std::string_view input) {
   expect(map.rename(tensors).size() <= tensors.size(), "there are more names than before");
 }
 
-/// An op of the catalogue on its example, with settings as texts: name=value, one a line.
+/// An op of the catalogue on its example, with settings as texts, one a line: a number below that of its settings and
+/// the value, or another character and name=value.
 void read_settings_of_op(std::string_view input) {
   observe::set_memory_limit(std::int64_t{1} << 26);
   Input in(input);
@@ -133,9 +134,15 @@ void read_settings_of_op(std::string_view input) {
   const catalogue::Example& example = op.examples[in.byte() % op.examples.size()];
   catalogue::Settings settings = example.settings;
   while (!in.rest().empty()) {
-    Input line(in.until('\n'));
-    const std::string name(line.until('='));
-    settings[name] = std::string(line.rest());
+    const unsigned setting = in.byte();
+    const std::string_view line = in.until('\n');
+    if (setting < op.settings.size()) {
+      settings[op.settings[setting].name] = std::string(line);
+    } else {
+      Input parts(line);
+      const std::string name(parts.until('='));
+      settings[name] = std::string(parts.rest());
+    }
   }
   (void)catalogue::run(op, catalogue::example_tensors(op, example), settings);
 }

@@ -10,6 +10,7 @@
 #include "engine/io/npz.hpp"
 #include "engine/io/safetensors.hpp"
 #include "engine/io/zip.hpp"
+#include "engine/observe/memory.hpp"
 #include "experiments/datasets/cifar.hpp"
 #include "experiments/datasets/graph6.hpp"
 #include "experiments/datasets/idx.hpp"
@@ -126,6 +127,7 @@ void read_run_folder(std::string_view input) {
 /// Device, rank, type, flags, then a length and a stride of each axis. Data is there only where all of it is inside.
 void read_dlpack_tensor(std::string_view input) {
   static std::vector<double> memory(512);
+  observe::set_memory_limit(std::int64_t{1} << 26);  // a stride of 0 makes any size out of little
   Input in(input);
   dlpack::DLManagedTensor managed{};
   dlpack::DLTensor& tensor = managed.dl_tensor;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/catalogue/catalogue.hpp"
 #include "engine/error.hpp"
 #include "engine/io/csv.hpp"
 #include "engine/io/file.hpp"
@@ -82,11 +83,18 @@ void write_expressions() {
   write("index", {"\0\1\1\7\11\14\12"s, "\2\3\4\1\2\11\12"s, "\5\3\3\4\2\1"s, "\4\2\2\1\11\11\1\0\0\11"s});
   write("name_map", {"model.* -> *\nold.*.w -> new.*.weight # remark\nskip.* -> -\0model.a\0old.x.w\0skip.b"s,
                      "a*b*c -> *.*\0axbyc\0"s});
-  std::vector<std::string> settings;
-  for (const char* text : {"padding=1\nstride=2", "axis=-1", "axes=0,1\nkeep=true", "group=p4m\ngroups=2", "shape=2,3",
-                           "epsilon=1e-5", "dtype=float32", "k=2\nlargest=false"})
-    for (int op = 0; op < 256; op += 32)
-      settings.push_back("\0"s + static_cast<char>(op + static_cast<int>(settings.size())) + "\0"s + text);
+  std::vector<std::string> settings;  // every fifth op with all settings of an example
+  const auto& ops = catalogue::ops();
+  for (std::size_t op = 0; op < ops.size(); op += 5) {
+    if (ops[op].examples.empty()) continue;
+    std::string input{static_cast<char>(op >> 8), static_cast<char>(op & 255), '\0'};
+    for (std::size_t i = 0; i < ops[op].settings.size(); ++i) {
+      const auto given = ops[op].examples[0].settings.find(ops[op].settings[i].name);
+      const std::string value = given != ops[op].examples[0].settings.end() ? given->second : "1";
+      input += static_cast<char>(i) + value + "\n";
+    }
+    settings.push_back(input);
+  }
   write("op_settings", settings);
   write("names", {"\0004GiB"s, "\0001.5 MB"s, "\1cpu"s, "\2bf16"s, "\3cosine"s, "\4p4m"s});
 }
