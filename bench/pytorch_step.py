@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The training step of bench/device/step.cpp in PyTorch: the P4CNN with expanded filters, cross-entropy and Adam, from
-the images, labels and weights that device_step exported. Eager, compiled and as a CUDA graph, in strict float32; and
-eager and compiled as PyTorch comes, with TF32 in its convolutions. One JSON in the format of Google Benchmark.
+"""The training step of bench/device/step.cpp in PyTorch, with Adam, from the inputs and weights that device_step
+exported; the P4CNN with expanded filters. On a GPU eager, compiled and as a CUDA graph, in strict float32; and eager and
+compiled as PyTorch comes, with TF32 in its convolutions. On the cpu eager. One JSON in the format of Google Benchmark.
 
   bench/pytorch_step.py --data step.safetensors --out pytorch.json
 """
@@ -13,14 +13,14 @@ import struct
 import time
 
 import torch
-import torch.nn.functional as F
 
-KERNEL, POOLED_LAYER, LAYERS, ORDER = 3, 2, 6, 4
+import pytorch_networks
+
 TYPES = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64, "I32": torch.int32}
 
 
 def load(path):
-    """The tensors of a safetensors file: header length, header in JSON, data."""
+    """The tensors of a safetensors file and its metadata: header length, header in JSON, data."""
     with open(path, "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         data = bytearray(file.read())
@@ -30,58 +30,21 @@ def load(path):
             begin, end = entry["data_offsets"]
             values = torch.frombuffer(data[begin:end], dtype=TYPES[entry["dtype"]])
             tensors[name] = values.reshape(entry["shape"]).clone()
-    return tensors
-
-
-def expand(weight):
-    """[out, in, (4,) k, k] -> [4 out, in (4), k, k]: entry (k s, c t, u) is w[k, c, t - s, r^-s u]."""
-    banks = []
-    for s in range(ORDER):
-        turned = torch.rot90(weight, s, dims=(-2, -1))
-        banks.append(turned if weight.dim() == 4 else torch.roll(turned, s, dims=2))
-    return torch.stack(banks, dim=1).flatten(0, 1).flatten(1, -3)
-
-
-class P4cnn:
-    """Six 3x3 layers with batch norm and ReLU, 2x2 max-pooling after the second, a 4x4 layer to ten fields, and the
-    maximum over the group and what is left of the image."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-
-    def convolve(self, x, name):
-        bias = self.parameters[name + ".bias"].repeat_interleave(ORDER)
-        return F.conv2d(x, expand(self.parameters[name + ".weight"]), bias)
-
-    def __call__(self, x):
-        for layer in range(1, LAYERS + 1):
-            x = self.convolve(x, "conv%d" % layer)
-            n, channels, height, width = x.shape
-            x = x.reshape(n, channels // ORDER, ORDER, height * width)
-            gamma, beta = (self.parameters["norm%d.%s" % (layer, name)] for name in ("gamma", "beta"))
-            x = F.batch_norm(x, None, None, gamma, beta, training=True)
-            x = torch.relu(x).reshape(n, channels, height, width)
-            if layer == POOLED_LAYER:
-                x = F.max_pool2d(x, 2)
-        x = self.convolve(x, "top")
-        return x.reshape(x.shape[0], x.shape[1] // ORDER, -1).amax(dim=2)
+    return tensors, header.get("__metadata__", {})
 
 
 class Training:
     """One network with its optimizer, from the exported weights."""
 
-    def __init__(self, content, device, graphed=False, compiled=False):
+    def __init__(self, name, content, device, graphed=False, compiled=False):
         content = {name: tensor.to(device) for name, tensor in content.items()}
-        self.images, self.labels = content.pop("images"), content.pop("labels")
-        for tensor in content.values():
-            tensor.requires_grad_()
-        self.network = P4cnn(content)
+        inputs = {name[6:]: content.pop(name) for name in list(content) if name.startswith("input.")}
+        for key in content:
+            content[key] = content[key].clone().requires_grad_()
+        self.network = pytorch_networks.NETWORKS[name](content, inputs)
         fused = {"fused": True} if device == "cuda" else {}
         self.optimizer = torch.optim.Adam(content.values(), lr=1e-3, capturable=graphed, **fused)
-        self.forward = torch.compile(self.loss) if compiled else self.loss
-
-    def loss(self):
-        return F.cross_entropy(self.network(self.images), self.labels)
+        self.forward = torch.compile(self.network.loss) if compiled else self.network.loss
 
     def step(self):
         """The loss before the update."""
@@ -92,9 +55,9 @@ class Training:
         return loss.detach()
 
 
-def graphed_step(content, steps):
+def graphed_step(name, content, steps):
     """Losses of the first steps, then a step replayed as one CUDA graph."""
-    training = Training(content, "cuda", graphed=True)
+    training = Training(name, content, "cuda", graphed=True)
     losses = []
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -112,7 +75,7 @@ def graphed_step(content, steps):
     return losses[:steps], graph.replay
 
 
-def seconds_of(call, device, seconds=0.2, samples=9):
+def seconds_of(call, device, seconds, samples):
     """Seconds a call, sorted."""
     def timed(count):
         if device == "cuda":
@@ -145,9 +108,15 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0, help="of the host (default: all)")
+    parser.add_argument("--samples", type=int, default=9)
+    parser.add_argument("--sample-seconds", type=float, default=0.2)
     options = parser.parse_args()
-    content = load(options.data)
-    batch = content["images"].shape[0]
+    content, metadata = load(options.data)
+    network = metadata.get("network", "p4cnn")
+    batch = len(content["input.images"]) if "input.images" in content else len(content["input.coordinates"]) // 5
+    if options.threads > 0:
+        torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = True
     report = {"context": {"executable": "pytorch_step", "torch": torch.__version__, "cuda": torch.version.cuda,
                           "cudnn": torch.backends.cudnn.version() if options.device == "cuda" else None},
@@ -158,18 +127,22 @@ def main():
                   ("compiled_tf32", True, True)]
     for name, tf32, compiled in modes:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-        entry = {"name": "p4cnn/batch:%d/%s/%s" % (batch, options.device, name), "run_type": "iteration"}
+        label = "%s/batch:%d/%s/%s" % (network, batch, options.device, name)
+        if options.threads > 0:
+            label += "/threads:%d" % options.threads
+        entry = {"name": label, "run_type": "iteration"}
         try:
             if name == "graphed":
-                entry["losses"], call = graphed_step(content, options.steps)
+                entry["losses"], call = graphed_step(network, content, options.steps)
             else:
-                training = Training(content, options.device, compiled=compiled)
+                training = Training(network, content, options.device, compiled=compiled)
                 entry["losses"] = [training.step().item() for _ in range(options.steps)]
                 call = training.step
-            times = seconds_of(call, options.device)
+            times = seconds_of(call, options.device, options.sample_seconds, options.samples)
             median = times[len(times) // 2]
             entry.update({"real_time": median * 1e3, "time_unit": "ms", "ms": median * 1e3, "ms_low": times[0] * 1e3,
-                          "ms_high": times[-1] * 1e3, "images/s": batch / median})
+                          "ms_high": times[-1] * 1e3, "samples_ms": [time * 1e3 for time in times],
+                          "images/s": batch / median})
         except Exception as error:  # a mode that this PyTorch or GPU does not have shall not take the others along
             entry.update({"error_occurred": True, "error_message": "%s: %s" % (type(error).__name__, error)})
         report["benchmarks"].append(entry)

@@ -32,6 +32,7 @@ constexpr Command commands[] = {
     {"convert", "Write the tensors of a safetensors file under other names", convert_command},
     {"peaks", "Measure what this machine can do at best, which --profile compares with", peaks_command},
     {"bench", "Count what the CUDA kernels do, on the simulator", bench_command},
+    {"bench-report", "Write the page of measured results from their JSON files", bench_report_command},
     {"op", "Run any op of the engine on npy files, with its derivatives", op_command},
     {"plot", "Draw a metric of one or several runs as SVG and PNG, by gnuplot", plot_command},
     {"basis", "Find all linear maps between two representations of a group that commute with it", basis_command},
