@@ -66,7 +66,8 @@ std::string table_of(const std::vector<Case>& cases) {
 
 std::string section_of(const std::string& file, const nlohmann::json& json) {
   std::string text = fmt::format("\n## {}\n\n", file);
-  for (const auto& [key, value] : json.value("context", nlohmann::json::object()).items())
+  const auto context = json.value("context", nlohmann::json::object());
+  for (const auto& [key, value] : context.items())
     text += fmt::format("* {}: {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   std::vector<Case> cases;
   for (const nlohmann::json& entry : json.at("cases")) cases.push_back(case_of(entry));

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "engine/ops/affine.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
@@ -39,6 +40,8 @@ EgnnLayer::Perceptron EgnnLayer::add_perceptron(const std::string& name, std::in
 EgnnLayer::EgnnLayer(RandomKey key, const EgnnOptions& options) : options_(options) {
   const std::int64_t hidden = options.hidden;
   edge_ = add_perceptron("edge_mlp", 2 * hidden + 1 + options.edge_attributes, hidden, key.split("edge"), true);
+  for (const nn::NamedTensor& part : edge_.first->named_parameters())
+    (part.name == "weight" ? edge_weight_ : edge_bias_) = part.tensor;
   node_ = add_perceptron("node_mlp", 2 * hidden, hidden, key.split("node"), true);
   coordinate_ = add_perceptron("coord_mlp", hidden, 1, key.split("coordinate"), false);
   const double bound = 0.001 * std::sqrt(6.0 / static_cast<double>(hidden + 1));
@@ -49,9 +52,17 @@ EgnnLayer::EgnnLayer(RandomKey key, const EgnnOptions& options) : options_(optio
 
 Tensor EgnnLayer::messages(const Tensor& features, const Tensor& squared_distance, const Tensor& edge_attributes,
                            const nn::Graph& graph) const {
-  std::vector<Tensor> parts{graph.at_targets(features), graph.at_sources(features), squared_distance};
-  if (options_.edge_attributes > 0) parts.push_back(edge_attributes);
-  return silu((*edge_.second)(silu((*edge_.first)(concat(parts, 1)))));
+  // The first layer is linear in each of its inputs: what depends on one node is multiplied once, not for every edge.
+  const std::int64_t hidden = options_.hidden;
+  const Tensor of_target = affine(features, narrow(edge_weight_, 1, 0, hidden));
+  const Tensor of_source = affine(features, narrow(edge_weight_, 1, hidden, hidden));
+  Tensor of_edge = squared_distance;
+  if (options_.edge_attributes > 0) {
+    const Tensor parts[] = {squared_distance, edge_attributes};
+    of_edge = concat(parts, 1);
+  }
+  of_edge = affine(of_edge, narrow(edge_weight_, 1, 2 * hidden, 1 + options_.edge_attributes), edge_bias_);
+  return silu((*edge_.second)(silu(graph.at_targets(of_target) + graph.at_sources(of_source) + of_edge)));
 }
 
 EgnnState EgnnLayer::update(const EgnnState& state, const Tensor& velocity, const Tensor& edge_attributes,

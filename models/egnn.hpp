@@ -47,6 +47,7 @@ class EgnnLayer final : public nn::Module {
 
   EgnnOptions options_;
   Perceptron edge_, node_, coordinate_, velocity_;
+  Tensor edge_weight_, edge_bias_;  // of edge_.first
 };
 
 /// Children embedding and gcl_0, gcl_1, ... Where only the coordinates are asked for, nothing depends on the node_mlp

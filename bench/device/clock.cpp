@@ -39,29 +39,30 @@ double seconds_on_gpu(Body&& body) {
 
 #endif
 
-double seconds_of_calls(DeviceKind device, const std::function<void(std::int64_t)>& call, std::int64_t count) {
+double seconds_of_calls(DeviceKind device, const std::function<void(std::int64_t)>& call, std::int64_t count,
+                        Clock* now) {
   const auto body = [&] {
     for (std::int64_t i = 0; i < count; ++i) call(i);
   };
 #ifdef ORBITGRAD_BENCH_CUDA
   if (device == DeviceKind::cuda) return seconds_on_gpu(body);
 #endif
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now();
   body();
   if (auto* memory = kernels::device_memory(device)) memory->synchronize();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return now() - start;
 }
 
 }  // namespace
 
-Samples time_calls(DeviceKind device, const std::function<void(std::int64_t)>& call, int samples,
-                   double sample_seconds) {
-  seconds_of_calls(device, call, 2);
-  const double once = seconds_of_calls(device, call, 3) / 3;
+Samples time_calls(DeviceKind device, const std::function<void(std::int64_t)>& call, int samples, double sample_seconds,
+                   Clock* now) {
+  seconds_of_calls(device, call, 2, now);
+  const double once = seconds_of_calls(device, call, 3, now) / 3;
   const auto count = std::max<std::int64_t>(1, static_cast<std::int64_t>(sample_seconds / std::max(once, 1e-7)));
   Samples result;
   for (int i = 0; i < samples; ++i)
-    result.seconds.push_back(seconds_of_calls(device, call, count) / static_cast<double>(count));
+    result.seconds.push_back(seconds_of_calls(device, call, count, now) / static_cast<double>(count));
   std::sort(result.seconds.begin(), result.seconds.end());
   return result;
 }

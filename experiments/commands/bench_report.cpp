@@ -1,13 +1,13 @@
 // orbitgrad bench-report: the page of measured results, from their JSON files.
-#include "experiments/bench_report.hpp"
+#include "experiments/commands/bench_report.hpp"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "engine/io/file.hpp"
-#include "experiments/commands/commands.hpp"
+#include "experiments/bench_report.hpp"
 
 namespace orbitgrad::experiments {
 

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "engine/ops/group_convolution.hpp"
+#include "experiments/commands/bench_report.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/usage.hpp"
 

@@ -13,7 +13,6 @@ Action equivariance_command(CLI::App& app);
 Action list_command(CLI::App& app);
 Action devices_command(CLI::App& app);
 Action bench_command(CLI::App& app);
-Action bench_report_command(CLI::App& app);
 Action op_command(CLI::App& app);
 Action plot_command(CLI::App& app);
 Action basis_command(CLI::App& app);

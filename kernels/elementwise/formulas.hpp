@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/exponential.hpp"
 #include "kernels/half.hpp"
 #include "kernels/host_device.hpp"
 
@@ -88,9 +89,7 @@ struct Tanh {
 struct Sigmoid {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T x) const {
-    // The exponent is never positive, so nothing overflows.
-    const T e = std::exp(x < T{0} ? x : -x);
-    return x < T{0} ? e / (T{1} + e) : T{1} / (T{1} + e);
+    return logistic(x);
   }
 };
 struct Erf {
@@ -103,14 +102,14 @@ struct Erf {
 struct Gelu {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T x) const {
-    return T(0.5) * x * (T{1} + std::erf(x * T(0.70710678118654752440)));
+    return gelu_value(x);
   }
 };
 /// x sigmoid(x)
 struct Silu {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T x) const {
-    return x * Sigmoid()(x);
+    return x * logistic(x);
   }
 };
 struct Floor {
@@ -198,15 +197,15 @@ struct ReluGradient {
 struct GeluGradient {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
-    const T phi = T(0.5) * (T{1} + std::erf(x * T(0.70710678118654752440)));
-    return dy * (phi + x * (std::exp(T(-0.5) * x * x) * T(0.39894228040143267794)));
+    const T density = exponential(T(-0.5) * x * x) * T(0.39894228040143267794);
+    return dy * (normal_distribution(x) + x * density);
   }
 };
 /// dy s (1 + x (1 - s)) with s = sigmoid(x): floating.
 struct SiluGradient {
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
-    const T s = Sigmoid()(x);
+    const T s = logistic(x);
     return dy * (s * (T{1} + x * (T{1} - s)));
   }
 };

@@ -41,8 +41,11 @@ struct Partition {
 };
 
 Partition partition(const GemmProblem& problem, std::int64_t unit_m, std::int64_t unit_n) {
-  // Flops of a tile that repay its packing and a thread's wake-up; a large product has tiles for eight threads.
-  const double enough_work = std::clamp(problem.flops() / static_cast<double>(8 * problem.batch), 8e6, 1e9);
+  // Each tile packs its operands anew and wakes a thread: the smaller a product, the fewer tiles repay that. Tiles are
+  // whole units, so that halves may be a little more than halves.
+  const double flops = problem.flops() / static_cast<double>(problem.batch);
+  const int pieces = flops < 1.6e7 ? 1 : (flops < 1e8 ? 2 : (flops < 1e9 ? 4 : 8));
+  const double enough_work = 1.3 * std::min(flops / pieces, 1e9);
   constexpr std::int64_t most_m = 960, most_n = 2048;
   std::int64_t tile_m = std::min(most_m, ceil_div(problem.m, unit_m) * unit_m);
   std::int64_t tile_n = std::min(most_n, ceil_div(problem.n, unit_n) * unit_n);

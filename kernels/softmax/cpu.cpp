@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "kernels/exponential.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/registration.hpp"
 #include "kernels/softmax/softmax.hpp"
@@ -55,7 +56,7 @@ void softmax_forward(const SoftmaxProblem& problem, const T* x, T* y) {
     const T* in = x + offset;
     T* out = y + offset;
     const T maximum = row_maximum(columns, in);
-    for (std::int64_t j = 0; j < columns; ++j) out[j] = std::exp(in[j] - maximum);
+    for (std::int64_t j = 0; j < columns; ++j) out[j] = exponential(in[j] - maximum);
     const T sum = static_cast<T>(row_sum(columns, [&](std::int64_t j) { return static_cast<double>(out[j]); }));
     for (std::int64_t j = 0; j < columns; ++j) out[j] /= sum;
   });

@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kernels/cuda/team.hpp"
+#include "kernels/exponential.hpp"
 #include "kernels/softmax/softmax.hpp"
 
 namespace orbitgrad::kernels {
@@ -28,7 +29,7 @@ __global__ void forward(SoftmaxProblem p, const T* x, T* y) {
     T* out = y + row * p.columns;
     const T maximum = row_maximum<Team>(p.columns, in);
     const T sum =
-        static_cast<T>(row_sum<Team>(p.columns, [=](std::int64_t j) { return out[j] = std::exp(in[j] - maximum); }));
+        static_cast<T>(row_sum<Team>(p.columns, [=](std::int64_t j) { return out[j] = exponential(in[j] - maximum); }));
     for (std::int64_t j = Team::rank(); j < p.columns; j += Team::size) out[j] /= sum;
   });
 }
