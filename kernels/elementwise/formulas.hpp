@@ -88,7 +88,7 @@ struct Tanh {
 };
 struct Sigmoid {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T x) const {
     return logistic(x);
   }
 };
@@ -101,14 +101,14 @@ struct Erf {
 /// x Phi(x), Phi the normal distribution function.
 struct Gelu {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T x) const {
     return gelu_value(x);
   }
 };
 /// x sigmoid(x)
 struct Silu {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T x) const {
     return x * logistic(x);
   }
 };
@@ -196,7 +196,7 @@ struct ReluGradient {
 /// dy (Phi(x) + x Phi'(x)): floating.
 struct GeluGradient {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
     const T density = exponential(T(-0.5) * x * x) * T(0.39894228040143267794);
     return dy * (normal_distribution(x) + x * density);
   }
@@ -204,7 +204,7 @@ struct GeluGradient {
 /// dy s (1 + x (1 - s)) with s = sigmoid(x): floating.
 struct SiluGradient {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T dy, T x) const {
     const T s = logistic(x);
     return dy * (s * (T{1} + x * (T{1} - s)));
   }
