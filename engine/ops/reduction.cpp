@@ -141,7 +141,9 @@ Tensor variance(const Tensor& x, const Axes& axes, bool keep_dims, int correctio
           "the correction must be between 0 and the {} elements of shape {} that it is taken over, got {}. Use 0 or 1.",
           plan.count, x.shape(), correction);
   const Tensor centred = x - mean(x, axes, true);
-  return sum(centred * centred, axes, keep_dims) / static_cast<double>(plan.count - correction);
+  // Of nothing 0 / 0, whatever the correction.
+  return sum(centred * centred, axes, keep_dims) /
+         static_cast<double>(std::max<std::int64_t>(plan.count - correction, 0));
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {

@@ -1,5 +1,7 @@
 #include "engine/ops/row_groups.hpp"
 
+#include <limits>
+
 #include "engine/autograd/node.hpp"
 #include "engine/captured_step.hpp"
 #include "engine/ops/creation.hpp"
@@ -37,6 +39,8 @@ RowGroups::Lists lists_by_device(const Tensor& index, std::int64_t rows) {
 }  // namespace
 
 RowGroups::Lists RowGroups::lists() const {
+  require(rows_ < std::numeric_limits<std::int64_t>::max(), "segments",
+          "{} rows, and one place more, have no 64-bit count. Use fewer.", rows_);
   const NoGrad no_grad;
   const std::lock_guard lock(mutex_);
   if (lists_.offset.defined()) return lists_;

@@ -31,6 +31,13 @@ void require_floating(std::string_view op, const Tensor& x) {
           name(x.dtype()));
 }
 
+/// f(total), for roots f, which have no derivative at 0: 0 is taken there.
+template <class Root>
+Tensor root(const Tensor& total, const Root& f) {
+  const Tensor zero = scalar_like(total, 0), vanishes = equal(total, zero);
+  return where(vanishes, zero, f(where(vanishes, scalar_like(total, 1), total)));
+}
+
 struct CumulativeSumMap {
   static constexpr std::string_view name = "cumsum", adjoint_name = "reversed_cumsum";
   kernels::ScanProblem problem;
@@ -85,14 +92,14 @@ Tensor standard_deviation(const Tensor& x, const Axes& axes, bool keep_dims, int
   if (is_half(x.dtype()))
     return in_float32(x, [&](const Tensor& wide) { return standard_deviation(wide, axes, keep_dims, correction); });
   require_floating("standard_deviation", x);
-  return sqrt(variance(x, axes, keep_dims, correction));
+  return root(variance(x, axes, keep_dims, correction), sqrt);
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
   if (is_half(x.dtype())) return in_float32(x, [&](const Tensor& wide) { return logsumexp(wide, axes, keep_dims); });
   require_floating("logsumexp", x);
   const std::uint32_t mask = axis_mask("logsumexp", axes, x.rank());
-  if (x.numel() == 0) return log(sum(x, axes, keep_dims));
+  if (x.numel() == 0) return sum(x, axes, keep_dims) - scalar_like(x, std::numeric_limits<double>::infinity());
   // The largest element is a constant here; where it is infinite, 0 does: exp then gives 0, infinity or NaN itself.
   const Tensor largest = max(x.detach(), axes, true), shift = where(is_finite(largest), largest, scalar_like(x, 0));
   const Tensor result = log(sum(exp(x - shift), axes, true)) + shift;
@@ -107,12 +114,7 @@ Tensor norm(const Tensor& x, double p, const Axes& axes, bool keep_dims) {
   if (p == 0) return sum(not_equal(x, scalar_like(x, 0)).to(x.dtype()), axes, keep_dims);
   if (std::isinf(p)) return max(absolute(x), axes, keep_dims);
   if (p == 1) return sum(absolute(x), axes, keep_dims);
-  const Tensor zero = scalar_like(x, 0), one = scalar_like(x, 1);
-  const auto root = [&](const Tensor& total, auto&& f) {
-    const Tensor vanishes = equal(total, zero);  // roots have no derivative at 0
-    return where(vanishes, zero, f(where(vanishes, one, total)));
-  };
-  if (p == 2) return root(sum(square(x), axes, keep_dims), [](const Tensor& t) { return sqrt(t); });
+  if (p == 2) return root(sum(square(x), axes, keep_dims), sqrt);
   // |x|^p has a derivative at 0 for p > 1 alone; below, 0 is taken.
   const Tensor powers = root(absolute(x), [&](const Tensor& t) { return power(t, p); });
   return root(sum(powers, axes, keep_dims), [&](const Tensor& t) { return power(t, 1 / p); });

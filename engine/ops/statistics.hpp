@@ -8,7 +8,8 @@ namespace orbitgrad {
 /// Product of numbers, of nothing 1. Exact derivatives of every order where elements are 0, too.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keep_dims = false);
 
-/// Square root of the variance, divided by (count - correction): 0 as NumPy, 1 as PyTorch by default.
+/// Square root of the variance, divided by (count - correction): 0 as NumPy, 1 as PyTorch by default. The derivative
+/// where it is 0 is taken as 0.
 Tensor standard_deviation(const Tensor& x, const Axes& axes = {}, bool keep_dims = false, int correction = 0);
 
 /// log(sum(exp(x))), without overflow. Of nothing -infinity.

@@ -1,6 +1,8 @@
 // Rows by index, sums by index and sparse products, against plain loops; their derivatives of both orders.
 #include "engine/ops/segments.hpp"
 
+#include <limits>
+
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/indexing.hpp"
@@ -133,6 +135,9 @@ TEST(Sparse, Errors) {
   EXPECT_ERROR(segment_mean(x, positions({0, 1, 0, 1, 1}), -1), "must not be negative");
   EXPECT_ERROR(segment_sum(cast(x, DType::int64), positions({0, 1, 0, 1, 1}), 2), "float32 or float64");
   EXPECT_ERROR(segment_sum(zeros({2, 0}), positions({0, 1}), std::int64_t{1} << 58), "smaller shape");
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();  // one row more has no 64-bit count
+  EXPECT_ERROR(segment_sum(zeros({2, 0}), positions({0, 1}), most), "[segments] 9223372036854775807 rows");
+  EXPECT_ERROR(segment_max(zeros({2, 0}), positions({0, 1}), most), "[segments] 9223372036854775807 rows");
   EXPECT_ERROR(sparse_matmul(pattern(), zeros({3}), zeros({5, 2})), "one per entry");
   EXPECT_ERROR(sparse_matmul(pattern(), {}, zeros({4, 2})), "a matrix of 5 columns");
   EXPECT_ERROR(sparse_matmul(pattern(), zeros({6}, DType::float64), zeros({5, 2})), "float64");

@@ -43,7 +43,13 @@ TEST(Statistics, LogsumexpIsSafe) {
   EXPECT_NEAR(y[0], 1000 + std::log(2.0), 1e-12);
   EXPECT_EQ(y[1], -infinity);
   EXPECT_EQ(y[2], infinity);
-  EXPECT_EQ(logsumexp(zeros({0}, DType::float64)).item(), -infinity);
+  Tensor nothing = zeros({0, 2}), dy = ones({2});
+  nothing.set_requires_grad();
+  dy.set_requires_grad();
+  const Tensor of_nothing = logsumexp(nothing, {0});
+  EXPECT_EQ(of_nothing.to_vector<float>(), std::vector<float>(2, -std::numeric_limits<float>::infinity()));
+  const Tensor first = grad({of_nothing}, {nothing}, {.create_graph = true, .output_gradients = {dy}})[0];
+  EXPECT_EQ(grad({sum(first)}, {dy})[0].to_vector<float>(), std::vector<float>(2, 0.0F));
   EXPECT_ERROR(logsumexp(arange(3)), "float32 or float64");
 }
 
@@ -68,7 +74,21 @@ TEST(Statistics, StandardDeviation) {
   const Tensor x = from_vector<double>({1, 2, 4, 9});
   EXPECT_NEAR(standard_deviation(x).item(), std::sqrt(9.5), 1e-14);
   EXPECT_NEAR(standard_deviation(x, {}, false, 1).item(), std::sqrt(38.0 / 3), 1e-14);
+  for (const int correction : {0, 1})
+    EXPECT_TRUE(std::isnan(standard_deviation(zeros({0}), {}, false, correction).item())) << correction;
   EXPECT_ERROR(standard_deviation(arange(3)), "float32 or float64");
+}
+
+TEST(Statistics, StandardDeviationOfEqualElementsHasDerivatives) {
+  Tensor x = from_vector<double>({2, 2, 2, 1, 1, 3}, {2, 3});
+  x.set_requires_grad();
+  const Tensor first = grad({sum(standard_deviation(x, {1}))}, {x}, {.create_graph = true})[0];
+  const Tensor second = grad({sum(square(first))}, {x})[0];
+  for (std::int64_t column = 0; column < 3; ++column) {
+    EXPECT_EQ(select(select(first, 0, 0), 0, column).item(), 0);
+    EXPECT_EQ(select(select(second, 0, 0), 0, column).item(), 0);
+  }
+  EXPECT_NEAR(select(select(first, 0, 1), 0, 2).item(), std::sqrt(2.0) / 3, 1e-14);
 }
 
 TEST(Statistics, CumulativeSums) {
