@@ -1,11 +1,12 @@
 // Frames of irreps: vectors e_f that a real irrep permutes up to sign, rho(s) e_f = sign(s, f) e_image(s, f). Every
-// orbit of a vector is one, and sum_f e_f e_f^T = n / d (Schur). In a frame the Fourier transform of a function x on
-// the group has no rounding but that of additions, and a translation of x permutes its rows:
+// orbit of a vector is one, and sum_f e_f e_f^T = n / d (Schur). In a frame a translation of a function x on the group
+// permutes the rows of its Fourier transform up to sign, and where coordinates are 0, 1 and -1, as for every group of
+// signed permutations of three axes, the transform has no rounding but that of additions:
 //   P[f, f'] = sum over s with s e_f' = +-e_f of sign(s, f') x[s],        X[f, j] = sum_f' P[f, f'] coordinates[f', j],
 //   x[s] = sum over irreps, f and i of sign(s, f) X[image(s, f), i] gram[f, i] / divisor.
 // The correlation y[s] = sum_g a[g] x[s g] becomes Y = X A with
 //   A[j, i] = sum_g a[g] sign(g, b_j) coordinates[image(g, b_j), i]:
-// d^2 rather than S^2 / n products a row, for n rows; d = n wherever the irrep is monomial.
+// n d^2 products an irrep, where the sum over g has S^2 in all. n = d if some basis is a frame.
 #pragma once
 
 #include <vector>

@@ -53,7 +53,8 @@ Elements common_core(const FiniteGroup& group, const std::vector<IrrepFrame>& fr
   return core;
 }
 
-/// From `from` down to `to`; index 3 first, since three terms cost more than two and are then fewest.
+/// From `from` down to `to`, through subgroups that two elements and `to` generate; index 3 first, since three terms
+/// cost more than two and are then fewest.
 std::optional<Chain> chain_between(const FiniteGroup& group, const Elements& from, const Elements& to) {
   if (from == to) return Chain{from};
   std::set<Elements> candidates;
@@ -124,29 +125,34 @@ class Builder {
   std::map<std::pair<Elements, std::vector<int>>, std::int32_t> known_;
 };
 
+Chain known_chain(const FiniteGroup& group, const Elements& from, const Elements& to) {
+  auto chain = chain_between(group, from, to);
+  require(chain.has_value(), op,
+          "{}: no chain of subgroups of index 2 and 3 was found in a stabilizer. Use a small group whose order has no "
+          "other prime factor.",
+          group.name());
+  return *std::move(chain);
+}
+
 }  // namespace
 
 OrbitSums orbit_sums(const FiniteGroup& group, const std::vector<IrrepFrame>& frames) {
   OrbitSums result;
   Builder builder(group, result);
   const Elements core = common_core(group, frames);
-  const Chain below = chain_between(group, core, {group.identity()}).value();
+  const Chain below = known_chain(group, core, {group.identity()});
   for (const IrrepFrame& frame : frames) {
     std::vector<SignedValue> sums(static_cast<std::size_t>(frame.size * frame.size));
     for (std::int64_t from = 0; from < frame.size; ++from) {
-      auto chain = chain_between(group, stabilizer(group, frame, from), core);
-      require(chain.has_value(), op,
-              "{}: a stabilizer has no chain of subgroups of index 2 and 3. Use a group whose order has no other prime "
-              "factor.",
-              group.name());
-      chain->insert(chain->end(), below.begin() + 1, below.end());
+      Chain chain = known_chain(group, stabilizer(group, frame, from), core);
+      chain.insert(chain.end(), below.begin() + 1, below.end());
       std::vector<int> signs;
       for (int s = 0; s < group.order(); ++s) signs.push_back(frame.sign[frame.at(s, from)]);
       for (std::int64_t to = 0; to < frame.size; ++to) {
         Elements coset;
         for (int s = 0; s < group.order(); ++s)
           if (frame.image[frame.at(s, from)] == to) coset.push_back(s);
-        sums[static_cast<std::size_t>(to * frame.size + from)] = builder.sum(*chain, 0, coset, signs);
+        sums[static_cast<std::size_t>(to * frame.size + from)] = builder.sum(chain, 0, coset, signs);
       }
     }
     result.sums.push_back(std::move(sums));

@@ -27,7 +27,8 @@ struct OrbitSums {
   std::vector<std::vector<SignedValue>> sums;  ///< [irrep][n n]: P[f, f'] at f n + f'
 };
 
-/// Error: a stabilizer has no chain of subgroups of index 2 and 3 (the group has an order with other prime factors).
+/// Error: no chain of subgroups of index 2 and 3 was found in a stabilizer (the order has other prime factors, or the
+/// group needs many generators). Every voxel group has one.
 [[nodiscard]] OrbitSums orbit_sums(const FiniteGroup& group, const std::vector<IrrepFrame>& frames);
 
 }  // namespace orbitgrad::groups

@@ -33,7 +33,7 @@ bool is_signed_permutation(const VoxelMatrix& m) {
   for (std::size_t i = 0; i < 3; ++i) {
     int row = 0, column = 0;
     for (std::size_t j = 0; j < 3; ++j) {
-      if (std::abs(m[3 * i + j]) > 1) return false;
+      if (m[3 * i + j] < -1 || m[3 * i + j] > 1) return false;
       row += std::abs(m[3 * i + j]), column += std::abs(m[3 * j + i]);
     }
     if (row != 1 || column != 1) return false;
@@ -63,6 +63,27 @@ std::vector<std::int32_t> VoxelGroup::filter_element_table() const {
   for (int s = 0; s < order(); ++s)
     for (int t = 0; t < order(); ++t) table.push_back(group.product(group.inverse(s), t));
   return table;
+}
+
+void require_voxel_group(std::string_view where, const VoxelGroup& voxel_group) {
+  const auto& [group, matrices, name] = voxel_group;
+  const auto order = static_cast<std::size_t>(group.order());
+  require(matrices.size() == order, where, "{} has {} matrices for {} elements. Make it with voxel_group(...).", name,
+          matrices.size(), order);
+  require(matrices[0] == identity_matrix && group.identity() == 0, where,
+          "the first element of {} is not the identity. Make it with voxel_group(...).", name);
+  const auto matrix = [&](int s) { return matrices[static_cast<std::size_t>(s)]; };
+  for (int s = 0; s < group.order(); ++s) {
+    require(is_signed_permutation(matrix(s)), where,
+            "a matrix of {} is no symmetry of a cubic kernel. Make it with voxel_group(...).", name);
+    require(s == 0 || matrix(s) != identity_matrix, where,
+            "the elements 0 and {} of {} have the same matrix. Make it with voxel_group(...).", s, name);
+    for (const int g : group.generators())  // which fixes all products
+      require(multiply(matrix(g), matrix(s)) == matrix(group.product(g, s)), where,
+              "the matrices of {} do not multiply as its table says: see the elements {} and {}. Make it with "
+              "voxel_group(...).",
+              name, g, s);
+  }
 }
 
 VoxelGroup voxel_group_from_generators(const std::string& name, const std::vector<VoxelMatrix>& generators) {

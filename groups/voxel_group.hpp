@@ -32,6 +32,10 @@ struct VoxelGroup {
 [[nodiscard]] VoxelGroup voxel_group(std::string_view name);
 [[nodiscard]] const std::vector<std::string>& voxel_group_names();
 
+/// Error of `where` unless the matrices are different signed permutations, the identity first, that multiply as the
+/// table of the group says; so there are at most 48. What the functions here return passes.
+void require_voxel_group(std::string_view where, const VoxelGroup& voxel_group);
+
 /// The group that these matrices generate. Error: one of them is no signed permutation of the axes.
 [[nodiscard]] VoxelGroup voxel_group_from_generators(const std::string& name,
                                                      const std::vector<VoxelMatrix>& generators);

@@ -204,6 +204,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
 }
 
 const groups::VoxelMatrix& matrix_of(std::string_view op, const groups::VoxelGroup& group, int element) {
+  groups::require_voxel_group(op, group);
   require(element >= 0 && element < group.order(), op, "there is no element {} in {} of order {}. Use 0 to {}.",
           element, group.name, group.order(), group.order() - 1);
   return group.matrices[static_cast<std::size_t>(element)];

@@ -1,27 +1,20 @@
 #include "engine/ops/voxel_tables.hpp"
 
-#include <cstdlib>
 #include <map>
 #include <mutex>
 
-#include "engine/error.hpp"
 #include "groups/orbit_sums.hpp"
 
 namespace orbitgrad {
 
 namespace {
 
-// The matrices fix the products, so they are the key: two groups of one name may differ.
-using Cache = std::map<std::vector<groups::VoxelMatrix>, std::shared_ptr<const VoxelTables>>;
-
-bool permutes_axes(const groups::VoxelMatrix& m) {
-  for (std::size_t i = 0; i < 3; ++i) {
-    const int row = std::abs(m[3 * i]) + std::abs(m[3 * i + 1]) + std::abs(m[3 * i + 2]);
-    const int column = std::abs(m[i]) + std::abs(m[3 + i]) + std::abs(m[6 + i]);
-    if (row != 1 || column != 1) return false;
-  }
-  return true;
-}
+struct Entry {
+  groups::FiniteGroup group;
+  std::shared_ptr<const VoxelTables> tables;
+};
+// Two groups of one name may differ. The matrices fix the products, so they are the key.
+using Cache = std::map<std::vector<groups::VoxelMatrix>, Entry>;
 
 kernels::FrameTransform make_transform(const groups::FiniteGroup& group) {
   const std::vector<groups::IrrepFrame> frames = groups::irrep_frames(group);
@@ -44,17 +37,10 @@ kernels::FrameTransform make_transform(const groups::FiniteGroup& group) {
 }
 
 std::shared_ptr<const VoxelTables> make_tables(std::string_view op, const groups::VoxelGroup& group) {
+  groups::require_voxel_group(op, group);
   auto tables = std::make_shared<VoxelTables>();
-  require(!group.matrices.empty() && static_cast<int>(group.matrices.size()) == group.order(), op,
-          "{} has {} matrices for {} elements. Make it with voxel_group(...).", group.name, group.matrices.size(),
-          group.order());
-  for (const groups::VoxelMatrix& m : group.matrices) {
-    require(permutes_axes(m), op, "a matrix of {} is no symmetry of a cubic kernel. Make it with voxel_group(...).",
-            group.name);
+  for (const groups::VoxelMatrix& m : group.matrices)
     tables->matrices.insert(tables->matrices.end(), m.begin(), m.end());
-  }
-  require(group.group.identity() == 0, op,
-          "the first element of {} is not the identity. Make it with voxel_group(...).", group.name);
   tables->filter_element = group.filter_element_table();
   tables->transform = make_transform(group.group);
   return tables;
@@ -66,9 +52,11 @@ std::shared_ptr<const VoxelTables> voxel_tables(std::string_view op, const group
   static std::mutex mutex;
   static Cache cache;
   const std::lock_guard lock(mutex);
-  auto& entry = cache[group.matrices];
-  if (entry == nullptr) entry = make_tables(op, group);
-  return entry;
+  const auto known = cache.find(group.matrices);
+  if (known != cache.end() && known->second.group.has_same_table(group.group)) return known->second.tables;
+  auto tables = make_tables(op, group);  // an error if the matrices are known with another table
+  cache.emplace(group.matrices, Entry{group.group, tables});
+  return tables;
 }
 
 }  // namespace orbitgrad

@@ -15,8 +15,7 @@ struct VoxelTables {
   kernels::FrameTransform transform;
 };
 
-/// Shared by all calls with the same matrices. Error of `op` unless every matrix permutes the axes up to sign and the
-/// first one is the identity.
+/// Shared by all calls with the same group. Errors of `op`: those of groups::require_voxel_group.
 std::shared_ptr<const VoxelTables> voxel_tables(std::string_view op, const groups::VoxelGroup& group);
 
 }  // namespace orbitgrad

@@ -97,6 +97,8 @@ struct FilterTransform {
   }
 };
 
+inline constexpr std::int64_t max_frame_order = 48;  // of Oh
+
 /// Vectors of X[w, sigma] of one field at a tile through the program, into `outputs`.
 template <class T>
 class FieldTransform {
@@ -114,7 +116,7 @@ class FieldTransform {
 
   void run(const VolumeTile<T>& tile, const T* field, std::int64_t w, const VectorRow<T>* outputs, T* scratch) const {
     const std::int64_t width = tile.width();
-    const T* inputs[max_order];
+    const T* inputs[max_frame_order];
     const std::int64_t* offset = offset_.data() + w * order_;
     const std::int32_t* places = tile.dense_places();
     if (places == nullptr) {  // gathered ahead
@@ -129,8 +131,6 @@ class FieldTransform {
     }
     program_.run(inputs, places, outputs, width / lanes<T>, scratch + order_ * width, width);
   }
-
-  static constexpr std::int64_t max_order = 48;  // of Oh
 
  private:
   FrameProgram<T> program_;

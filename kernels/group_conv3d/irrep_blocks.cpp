@@ -204,7 +204,7 @@ void run_images(Blocks<T>& problem, const GroupConv3dProblem& shape, const T* fi
 }  // namespace
 
 bool irrep_blocks3d_supports(const GroupConv3dProblem& problem) {
-  return problem.transform != nullptr && orbit_gather3d_supports(problem);
+  return problem.transform != nullptr && problem.order <= max_frame_order && orbit_gather3d_supports(problem);
 }
 bool irrep_blocks3d_supports_input_gradient(const GroupConv3dProblem& problem) {
   return problem.in_order == problem.order && irrep_blocks3d_supports(problem);

@@ -5,6 +5,8 @@
 #include "engine/ops/creation.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
+#include "groups/cyclic.hpp"
+#include "groups/product.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
 #include "tests/thread_count.hpp"
@@ -47,6 +49,7 @@ std::vector<Setting3d> settings() {
           {1, 1, {4, 4, 4}, 1, {.stride = 2, .padding = 2}},
           {1, 1, {5, 5, 5}, 2, {.padding = 3, .dilation = 2}},
           {2, 4, {3, 3, 3}, 2, {.groups = 2}},
+          {1, 1, {1, 139, 1}, 3, {.padding = 1}},  // several tiles, the last one partly filled
           {1, 1, {3, 3, 3}, 3, {.padding = 1, .padding_mode = PadMode::circular}}};
 }
 
@@ -236,6 +239,31 @@ TEST(GroupConvolution3d, RefusesWhatDoesNotFit) {
   EXPECT_ERROR(act_on_volume(x, o, 24), "there is no element 24 in O");
   EXPECT_ERROR(act_on_regular_volume(ones({4, 4, 4}), o, 1), "takes regular features");
   EXPECT_EQ(group_conv3d(ones({0, 2, 24, 4, 4, 4}), w, {}, o).shape(), Shape({0, 3, 24, 2, 2, 2}));
+}
+
+TEST(GroupConvolution3d, RefusesAGroupWhoseMatricesAreNotItsOwn) {
+  const VoxelGroup c4 = voxel_group("C4");
+  const auto lift = [](const VoxelGroup& group) {
+    return lift_conv3d(ones({1, 1, 3, 3, 3}), ones({1, 1, 3, 3, 3}), {}, group);
+  };
+  const Tensor expected = lift(c4);
+  VoxelGroup other_table = c4;
+  other_table.group = groups::direct_product(groups::cyclic(2), groups::cyclic(2));
+  EXPECT_ERROR(lift(other_table), "do not multiply as its table says");
+  EXPECT_ERROR(act_on_volume(ones({2, 2, 2}), other_table, 1), "do not multiply as its table says");
+  EXPECT_TRUE(same_bits(lift(c4), expected));
+  VoxelGroup too_few = c4;
+  too_few.matrices.pop_back();
+  EXPECT_ERROR(lift(too_few), "3 matrices for 4 elements");
+  EXPECT_ERROR(act_on_volume(ones({2, 2, 2}), too_few, 3), "3 matrices for 4 elements");
+  VoxelGroup no_symmetry = c4;
+  no_symmetry.matrices[1] = {2, 0, 0, 0, 0, -1, 0, 1, 0};
+  EXPECT_ERROR(lift(no_symmetry), "no symmetry of a cubic kernel");
+  VoxelGroup reordered = c4;
+  std::swap(reordered.matrices[0], reordered.matrices[1]);
+  EXPECT_ERROR(lift(reordered), "the first element of C4 is not the identity");
+  const groups::FiniteGroup large = groups::cyclic(64);  // more elements than there are symmetries
+  EXPECT_ERROR(lift({large, std::vector<groups::VoxelMatrix>(64, c4.matrices[0]), "C64"}), "have the same matrix");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "groups/dihedral.hpp"
 #include "groups/lattice_group.hpp"
 #include "groups/orbit_sums.hpp"
+#include "groups/product.hpp"
 #include "groups/symmetric.hpp"
 #include "groups/voxel_group.hpp"
 
@@ -21,6 +22,9 @@ using Values = std::vector<double>;
 std::vector<FiniteGroup> all_groups() {
   std::vector<FiniteGroup> groups;
   for (const std::string& name : voxel_group_names()) groups.push_back(voxel_group(name).group);
+  const VoxelMatrix turn = {0, 0, 1, 1, 0, 0, 0, 1, 0}, mirror = {0, 1, 0, 1, 0, 0, 0, 0, -1};
+  groups.push_back(voxel_group_from_generators("third turns", {turn}).group);
+  groups.push_back(voxel_group_from_generators("mirror", {mirror}).group);
   for (const std::string& name : lattice_group_names()) groups.push_back(lattice_group(name).group);
   groups.push_back(cyclic(6));
   groups.push_back(dihedral(6));
@@ -207,6 +211,11 @@ TEST(VoxelGroup, RefusesWhatTurnsNoCube) {
   EXPECT_NE(message([&] {
               static_cast<void>(voxel_group_from_generators("shear", {shear}));
             }).find("does not permute the three axes"),
+            std::string::npos);
+  EXPECT_NE(message([] {
+              const FiniteGroup four = direct_product(cyclic(2), cyclic(2)), sixteen = direct_product(four, four);
+              static_cast<void>(orbit_sums(sixteen, irrep_frames(sixteen)));
+            }).find("[orbit_sums] "),
             std::string::npos);
   EXPECT_NE(message([] {
               const FiniteGroup fifths = cyclic(5);
