@@ -1,28 +1,14 @@
 #include "nn/convolution3d.hpp"
 
 #include "engine/ops/creation.hpp"
-#include "nn/layers.hpp"
 
 namespace orbitgrad::nn {
-
-namespace {
-
-/// Input fields of one channel group.
-std::int64_t checked_fields(std::string_view layer, std::int64_t in, std::int64_t out, std::int64_t kernel,
-                            std::int64_t groups) {
-  require(in > 0 && out > 0 && kernel > 0, layer, "needs positive sizes, got in {}, out {}, kernel {}. Correct them.",
-          in, out, kernel);
-  require(groups > 0 && in % groups == 0 && out % groups == 0, layer,
-          "groups {} must divide in {} and out {}. Take a common divisor.", groups, in, out);
-  return in / groups;
-}
-
-}  // namespace
 
 LiftConv3d::LiftConv3d(groups::VoxelGroup group, std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key,
                        const GroupConv3dOptions& convolution, const LayerOptions& options)
     : group_(std::move(group)), convolution_(convolution) {
-  const std::int64_t fields = checked_fields("LiftConv3d", in, out, kernel, convolution.groups);
+  require_sizes("LiftConv3d", in, out, kernel, convolution.groups);
+  const std::int64_t fields = in / convolution.groups;
   const Shape shape{out, fields, kernel, kernel, kernel};
   weight_ = register_parameter("weight",
                                fan_in_normal(shape, shape.numel() / out, options.gain.value_or(1), key, options.dtype));
@@ -36,7 +22,8 @@ Tensor LiftConv3d::forward(const Tensor& x, const Pass&) {
 GroupConv3d::GroupConv3d(groups::VoxelGroup group, std::int64_t in, std::int64_t out, std::int64_t kernel,
                          RandomKey key, const GroupConv3dOptions& convolution, const LayerOptions& options)
     : group_(std::move(group)), convolution_(convolution) {
-  const std::int64_t fields = checked_fields("GroupConv3d", in, out, kernel, convolution.groups);
+  require_sizes("GroupConv3d", in, out, kernel, convolution.groups);
+  const std::int64_t fields = in / convolution.groups;
   const Shape shape{out, fields, group_.order(), kernel, kernel, kernel};
   weight_ = register_parameter("weight",
                                fan_in_normal(shape, shape.numel() / out, options.gain.value_or(1), key, options.dtype));

@@ -16,6 +16,9 @@ struct LayerOptions {
   DType dtype = DType::float32;
 };
 
+/// Error of the layer unless all sizes are positive and the channel groups divide in and out.
+void require_sizes(std::string_view layer, std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups);
+
 /// Normal, mean 0, variance gain / fan_in.
 Tensor fan_in_normal(const Shape& shape, std::int64_t fan_in, double gain, RandomKey key, DType dtype);
 

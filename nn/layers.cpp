@@ -12,6 +12,12 @@ namespace orbitgrad::nn {
 
 namespace {
 
+void require_probability(std::string_view layer, double probability) {
+  require(probability >= 0 && probability < 1, layer, "the probability is {}. Take one in [0, 1).", probability);
+}
+
+}  // namespace
+
 void require_sizes(std::string_view layer, std::int64_t in, std::int64_t out, std::int64_t kernel,
                    std::int64_t groups) {
   require(in > 0 && out > 0 && kernel > 0, layer, "needs positive sizes, got in {}, out {}, kernel {}. Correct them.",
@@ -19,12 +25,6 @@ void require_sizes(std::string_view layer, std::int64_t in, std::int64_t out, st
   require(groups > 0 && in % groups == 0 && out % groups == 0, layer,
           "groups {} must divide in {} and out {}. Take a common divisor.", groups, in, out);
 }
-
-void require_probability(std::string_view layer, double probability) {
-  require(probability >= 0 && probability < 1, layer, "the probability is {}. Take one in [0, 1).", probability);
-}
-
-}  // namespace
 
 Tensor fan_in_normal(const Shape& shape, std::int64_t fan_in, double gain, RandomKey key, DType dtype) {
   return normal(shape, key, 0, std::sqrt(gain / static_cast<double>(fan_in)), dtype);
