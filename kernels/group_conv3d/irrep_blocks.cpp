@@ -138,11 +138,10 @@ void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, con
 }
 
 template <class T>
-void run(const Blocks<T>& problem, const T* filter, const T* in, T* out) {
+void run(const Blocks<T>& problem, const FieldTransform<T>& forward, const FrameInverse<T>& inverse, const T* filter,
+         const T* in, T* out) {
   constexpr std::int64_t columns = tile_columns<T>;
   const FrameTransform& transform = *problem.transform;
-  const FieldTransform<T> forward(transform, problem.walk, problem.reads, problem.kernel);
-  const FrameInverse<T> inverse(transform);
   std::int64_t panel_rows = 0, sum_rows = 0, products = 0;
   for (const FrameBlock& block : transform.blocks) {
     panel_rows += block.size * problem.depth(block);
@@ -190,13 +189,15 @@ void run_images(Blocks<T>& problem, const GroupConv3dProblem& shape, const T* fi
   const std::int64_t in_size = problem.in_fields * problem.in_planes * volume(problem.walk.from);
   const std::int64_t out_size = problem.out_fields * shape.order * problem.walk.positions();
   const std::int64_t filter_size = shape.w_size() / shape.groups;
+  const FieldTransform<T> forward(*problem.transform, problem.walk, problem.reads, problem.kernel);
+  const FrameInverse<T> inverse(*problem.transform);
   for (std::int64_t group = 0; group < shape.groups; ++group) {
     problem.filter = filter + group * filter_size;
     problem.bias = bias_or_null == nullptr ? nullptr : bias_or_null + group * problem.out_fields;
     const T* packed = pack_filter(problem);
     for (std::int64_t n = 0; n < shape.batch; ++n) {
       const std::int64_t image = n * shape.groups + group;
-      run(problem, packed, in + image * in_size, out + image * out_size);
+      run(problem, forward, inverse, packed, in + image * in_size, out + image * out_size);
     }
   }
 }
