@@ -63,19 +63,6 @@ struct Correlation {
   std::int64_t taps_per_channel() const { return static_cast<std::int64_t>(taps.size()); }
 };
 
-template <class T>
-using GatherKernel = void(std::int64_t, const T*, const T*, const std::int32_t*, std::int64_t, T*, std::int64_t,
-                          std::int64_t);
-
-template <class T>
-GatherKernel<T>* gather_kernel_of(std::int64_t rows) {
-  static constexpr auto kernels = []<int... index>(std::integer_sequence<int, index...>) {
-    return std::array<GatherKernel<T>*, sizeof...(index)>{gather_micro_kernel<T, 1, index + 1>...};
-  }
-  (std::make_integer_sequence<int, max_tile_rows>());
-  return kernels[static_cast<std::size_t>(rows - 1)];
-}
-
 /// How the work is cut: one thread takes `block` output rows of one image, or `bunch` small images whole so that they
 /// share the filters' way through the cache; `channels` input channels are copied at once.
 struct Cut {

@@ -93,4 +93,18 @@ MicroKernel<T>* micro_kernel_of(std::int64_t rows) {
   return kernels[static_cast<std::size_t>(rows - 1)];
 }
 
+template <class T>
+using GatherKernel = void(std::int64_t, const T*, const T*, const std::int32_t*, std::int64_t, T*, std::int64_t,
+                          std::int64_t);
+
+/// The gather of one set of that many rows, 1..max_tile_rows.
+template <class T>
+GatherKernel<T>* gather_kernel_of(std::int64_t rows) {
+  static constexpr auto kernels = []<int... index>(std::integer_sequence<int, index...>) {
+    return std::array<GatherKernel<T>*, sizeof...(index)>{gather_micro_kernel<T, 1, index + 1>...};
+  }
+  (std::make_integer_sequence<int, max_tile_rows>());
+  return kernels[static_cast<std::size_t>(rows - 1)];
+}
+
 }  // namespace orbitgrad::kernels::cpu

@@ -13,20 +13,6 @@ struct LoweredField {};
 struct PackedFilter {};
 struct Sums {};
 
-template <class T>
-using GatherKernel = void(std::int64_t, const T*, const T*, const std::int32_t*, std::int64_t, T*, std::int64_t,
-                          std::int64_t);
-
-/// The gather of that many rows, 1..max_tile_rows.
-template <class T>
-GatherKernel<T>* gather_kernel_of(std::int64_t rows) {
-  static constexpr auto kernels = []<int... index>(std::integer_sequence<int, index...>) {
-    return std::array<GatherKernel<T>*, sizeof...(index)>{gather_micro_kernel<T, 1, index + 1>...};
-  }
-  (std::make_integer_sequence<int, max_tile_rows>());
-  return kernels[static_cast<std::size_t>(rows - 1)];
-}
-
 /// out[f, s, o] = bias[f] + sum_{c, d} row(c, rows[s][d])(o) filter[f filter_out + c filter_in + entry[d]].
 template <class T>
 struct Gather {
@@ -68,8 +54,10 @@ void lower(const VolumeWalk& walk, const VolumeTile<T>& tile, const T* field, st
       tile.read(field + t * volume(walk.padded) + walk.tap_offset(kernel, v), to, block);
 }
 
+/// All images of one channel group; `in_image` and `out_image` elements lie between two of them.
 template <class T>
-void run(const Gather<T>& problem, const T* in, T* out) {
+void run(const Gather<T>& problem, std::int64_t images, const T* in, std::int64_t in_image, T* out,
+         std::int64_t out_image) {
   constexpr std::int64_t columns = tile_columns<T>;
   const std::int64_t depth = problem.depth(), positions = problem.walk.positions();
   const RowTiles tiles(problem.out_fields);
@@ -78,10 +66,10 @@ void run(const Gather<T>& problem, const T* in, T* out) {
   for (const std::int32_t row : problem.rows) table.push_back(row * static_cast<std::int32_t>(columns));
   const auto gather = gather_kernel_of<T>(tiles.height);
   const std::int64_t field = problem.planes * volume(problem.walk.padded);
-  const T* padded = padded_fields(problem.walk, in, problem.in_fields * problem.planes);
   const double flops = 2.0 * static_cast<double>(max_tile_positions<T> * problem.outputs * problem.out_fields *
                                                  problem.in_fields * depth);
-  for_each_tile<T>(problem.walk, flops, [&](const VolumeTile<T>& tile, std::int64_t first) {
+  const T* padded = nullptr;
+  const auto run_tile = [&](const VolumeTile<T>& tile, std::int64_t first) {
     const std::int64_t width = tile.width(), row = problem.outputs * width;
     T* lowered = workspace<LoweredField, T>(depth * width);
     T* sums = workspace<Sums, T>(tiles.padded() * row);
@@ -101,7 +89,11 @@ void run(const Gather<T>& problem, const T* in, T* out) {
         for (std::int64_t i = 0; i < tile.count(); ++i)
           out[(f * problem.outputs + s) * positions + first + i] = sums[f * row + s * width + i] + bias;
     }
-  });
+  };
+  for (std::int64_t n = 0; n < images; ++n, in += in_image, out += out_image) {
+    padded = padded_fields(problem.walk, in, problem.in_fields * problem.planes);
+    for_each_tile<T>(problem.walk, flops, run_tile);
+  }
 }
 
 }  // namespace
@@ -136,11 +128,10 @@ void orbit_gather3d_forward(const GroupConv3dProblem& problem, const T* x, const
   gather.filter_in = gather.depth(), gather.filter_out = gather.in_fields * gather.depth();
   const std::int64_t in = gather.in_fields * problem.in_order * volume(problem.in_size);
   const std::int64_t out = gather.out_fields * problem.order * gather.walk.positions();
-  for (std::int64_t n = 0; n < problem.batch * problem.groups; ++n) {
-    const std::int64_t group = n % problem.groups;
+  for (std::int64_t group = 0; group < problem.groups; ++group) {
     gather.filter = w + group * gather.out_fields * gather.filter_out;
     gather.bias = bias_or_null == nullptr ? nullptr : bias_or_null + group * gather.out_fields;
-    run(gather, x + n * in, y + n * out);
+    run(gather, problem.batch, x + group * in, problem.groups * in, y + group * out, problem.groups * out);
   }
 }
 
@@ -167,9 +158,9 @@ void orbit_gather3d_input_gradient(const GroupConv3dProblem& problem, const T* d
   gather.filter_out = problem.in_order * problem.taps(), gather.filter_in = gather.out_fields * gather.filter_out;
   const std::int64_t in = gather.in_fields * problem.order * volume(gather.walk.from);
   const std::int64_t out = gather.out_fields * problem.in_order * gather.walk.positions();
-  for (std::int64_t n = 0; n < problem.batch * problem.groups; ++n) {
-    gather.filter = w + n % problem.groups * gather.in_fields * gather.filter_in;
-    run(gather, dy + n * in, dx + n * out);
+  for (std::int64_t group = 0; group < problem.groups; ++group) {
+    gather.filter = w + group * gather.in_fields * gather.filter_in;
+    run(gather, problem.batch, dy + group * in, problem.groups * in, dx + group * out, problem.groups * out);
   }
 }
 
