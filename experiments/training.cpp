@@ -44,22 +44,32 @@ nn::DataLoader make_loader(const Samples& train, const TrainingOptions& options)
   return {train.inputs, train.labels, RandomKey{options.seed}.split("data"), loader};
 }
 
+/// "optimizer." of the first group, then "optimizer1." and so on.
+std::string prefix_of_group(std::size_t group) {
+  return group == 0 ? optimizer_prefix : fmt::format("optimizer{}.", group);
+}
+
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 }  // namespace
 
-Trainer::Trainer(nn::Module& module, const Samples& train, const TrainingOptions& options, Evaluation evaluation)
+Trainer::Trainer(nn::Module& module, const Samples& train, const TrainingOptions& options, Evaluation evaluation,
+                 std::shared_ptr<Objective> objective)
     : module_(module),
       options_(options),
       evaluation_(std::move(evaluation)),
       key_(RandomKey{options.seed}.split("pass")),
       loader_(make_loader(train, options)),
-      optimizer_(module.named_parameters()),
+      objective_(objective == nullptr ? std::make_shared<Objective>() : std::move(objective)),
+      groups_(objective_->rate_groups(module)),
       schedule_(nn::schedule_by_name(options.schedule, options.learning_rate)),
       step_of_batch_([this](const StepInputs& inputs) { return compute_step(inputs); }, options.device) {
+  for (const RateGroup& group : groups_) optimizers_.push_back(std::make_unique<nn::Adam>(group.parameters));
   if (options.precision == Precision::float16) scaler_.emplace();
+  require(!scaler_ || optimizers_.size() == 1, op,
+          "loss scaling is for one learning rate, here are {}. Take --precision bf16.", optimizers_.size());
   require(
       !options.captured || !scaler_, op,
       "loss scaling decides on the host whether a step is made, so float16 steps cannot be captured. Take --precision "
@@ -97,7 +107,8 @@ void Trainer::restore(RunDirectory& run) {
             run.path().string(), name, found == content->metadata.end() ? "" : found->second, value);
   }
   load_model(module_, *content);
-  optimizer_.load_state(with_prefix(*content, optimizer_prefix));
+  for (std::size_t i = 0; i < optimizers_.size(); ++i)
+    optimizers_[i]->load_state(with_prefix(*content, prefix_of_group(i)));
   if (scaler_) scaler_->load_state(with_prefix(*content, scaler_prefix));
   step_ = counter(*content, "step").item<std::int64_t>();
   require(step_ >= 0 && step_ <= total_steps(), op, "the checkpoint is of step {}, the run has {}. Start a new run.",
@@ -111,37 +122,44 @@ void Trainer::restore(RunDirectory& run) {
   saved_ = step_;
 }
 
-std::string Trainer::what_is_saved(const RunDirectory& run) const {
+std::string Trainer::what_is_saved(const RunDirectory* run) const {
+  if (run == nullptr) return "Nothing is saved, as was asked for.";
   return saved_ < 0 ? "There is no checkpoint yet."
-                    : fmt::format("The checkpoint of step {} in {} is intact.", saved_, run.path().string());
+                    : fmt::format("The checkpoint of step {} in {} is intact.", saved_, run->path().string());
 }
 
-void Trainer::require_finite_state(const RunDirectory& run) const {
+void Trainer::require_finite_state(const RunDirectory* run) const {
   for (const auto& [name, tensor] : module_.state())
     require(sum(is_finite(tensor)).item<std::int64_t>() == tensor.numel(), op,
             "'{}' is not finite after step {}. Lower --lr, under another --name. {}", name, step_, what_is_saved(run));
 }
 
-void Trainer::save(RunDirectory& run) {
+void Trainer::save(RunDirectory* run) {
   require_finite_state(run);
+  if (run == nullptr) return;
   SafeTensors content;
   content.metadata = identity_;
   if (!result_.entries().empty()) content.metadata["result"] = result_.to_json();
   add_prefixed(content, model_prefix, module_.state());
-  add_prefixed(content, optimizer_prefix, optimizer_.state());
+  for (std::size_t i = 0; i < optimizers_.size(); ++i)
+    add_prefixed(content, prefix_of_group(i), optimizers_[i]->state());
   if (scaler_) add_prefixed(content, scaler_prefix, scaler_->state());
   add_prefixed(content, training_prefix,
                {{"step", full({}, static_cast<double>(step_), DType::int64)},
                 {"loss_sum", full({}, loss_sum_, DType::float64)},
                 {"correct", full({}, static_cast<double>(correct_), DType::int64)},
                 {"images", full({}, static_cast<double>(images_), DType::int64)}});
-  run.log_time(step_, seconds_before_ + seconds_since(begin_));
-  run.save_checkpoint(std::move(content));
+  run->log_time(step_, seconds_before_ + seconds_since(begin_));
+  run->save_checkpoint(std::move(content));
   saved_ = step_;
   saved_at_ = std::chrono::steady_clock::now();
 }
 
-Record Trainer::run(RunDirectory& run, Progress& progress) {
+Record Trainer::run(RunDirectory& run, Progress& progress) { return this->run(&run, progress); }
+
+Record Trainer::run(Progress& progress) { return run(nullptr, progress); }
+
+Record Trainer::run(RunDirectory* run, Progress& progress) {
   if (!result_.entries().empty()) return result_;
   begin_ = saved_at_ = std::chrono::steady_clock::now();
   try {
@@ -153,12 +171,12 @@ Record Trainer::run(RunDirectory& run, Progress& progress) {
   }
 }
 
-Record Trainer::train(RunDirectory& run, Progress& progress) {
+Record Trainer::train(RunDirectory* run, Progress& progress) {
   while (step_ < total_steps()) train_epoch(run, progress);
   estimate_statistics(run);
   Record line{{"kind", std::string("result")}, {"epoch", options_.epochs}, {"step", step_}};
   evaluation_(line);
-  run.log(line);
+  if (run != nullptr) run->log(line);
   const double total = seconds();
   result_ = line;
   save(run);
@@ -166,19 +184,19 @@ Record Trainer::train(RunDirectory& run, Progress& progress) {
   return result_;
 }
 
-void Trainer::train_epoch(RunDirectory& run, Progress& progress) {
+void Trainer::train_epoch(RunDirectory* run, Progress& progress) {
   const std::int64_t number = step_ / loader_.batch_count();
   const auto epoch = loader_.epoch(number);
   while (step_ < (number + 1) * loader_.batch_count()) {
-    const nn::Batch batch = epoch.batch(step_ % loader_.batch_count());
+    const nn::Batch batch = objective_->batch(epoch.batch(step_ % loader_.batch_count()), number);
     train_step(batch, run);
     progress.step(state(), batch.inputs.size(0));
-    if (options_.log_steps > 0 && step_ % options_.log_steps == 0)
-      run.log({{"kind", std::string("step")},
-               {"epoch", number + 1},
-               {"step", step_},
-               {"loss", state().loss},
-               {"accuracy", state().accuracy}});
+    if (run != nullptr && options_.log_steps > 0 && step_ % options_.log_steps == 0)
+      run->log({{"kind", std::string("step")},
+                {"epoch", number + 1},
+                {"step", step_},
+                {"loss", state().loss},
+                {"accuracy", state().accuracy}});
     const bool is_last = step_ == (number + 1) * loader_.batch_count();
     const bool is_due = (options_.checkpoint_steps > 0 && step_ % options_.checkpoint_steps == 0) ||
                         seconds_since(saved_at_) >= options_.checkpoint_seconds;
@@ -188,23 +206,26 @@ void Trainer::train_epoch(RunDirectory& run, Progress& progress) {
 }
 
 std::vector<Tensor> Trainer::compute_step(const StepInputs& inputs) {
+  objective_->before_forward(inputs.key.split("weights"));
   const Tensor logits = [&] {
     const ScopedPrecision precision(options_.precision);
     return module_(inputs.tensors[0], {.training = true, .key = inputs.key});
   }();
-  const Tensor loss = nn::cross_entropy(logits, inputs.tensors[1]);
-  optimizer_.clear_gradients();
+  const Tensor loss = objective_->loss(inputs.tensors[0], inputs.tensors[1], logits, inputs.key.split("loss"));
+  for (const auto& optimizer : optimizers_) optimizer->clear_gradients();
   if (scaler_) {
     scaler_->scale(loss).backward();
-    scaler_->step(optimizer_, inputs.numbers[0].now());  // never captured: the constructor refuses
+    objective_->after_backward();
+    scaler_->step(*optimizers_[0], inputs.numbers[0].now());  // never captured: the constructor refuses
   } else {
     loss.backward();
-    optimizer_.step(inputs.numbers[0]);
+    objective_->after_backward();
+    for (std::size_t i = 0; i < optimizers_.size(); ++i) optimizers_[i]->step(groups_[i].rate * inputs.numbers[0]);
   }
   return {loss, nn::correct(logits.detach(), inputs.tensors[1])};
 }
 
-void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
+void Trainer::train_step(const nn::Batch& batch, const RunDirectory* run) {
   const TraceScope trace("training step");
   const double rate = schedule_(step_, total_steps());
   const RandomKey key = key_.split(static_cast<std::uint64_t>(step_));
@@ -223,7 +244,7 @@ void Trainer::train_step(const nn::Batch& batch, const RunDirectory& run) {
   images_ += images;
 }
 
-void Trainer::end_epoch(RunDirectory& run, Progress& progress) {
+void Trainer::end_epoch(RunDirectory* run, Progress& progress) {
   const ProgressState now = state();
   Record line{{"kind", std::string("epoch")},
               {"epoch", now.epoch},
@@ -235,17 +256,19 @@ void Trainer::end_epoch(RunDirectory& run, Progress& progress) {
     estimate_statistics(run);
     evaluation_(line);
   }
-  run.log(line);
+  if (run != nullptr) run->log(line);
   progress.epoch(now);
   loss_sum_ = 0;
   correct_ = images_ = 0;
   save(run);
 }
 
-void Trainer::estimate_statistics(const RunDirectory& run) {
+void Trainer::estimate_statistics(const RunDirectory* run) {
+  if (module_.named_buffers().empty()) return;
   const auto unseen = loader_.epoch(options_.epochs);  // an order and an augmentation that training did not use
-  nn::estimate_batch_statistics(module_, unseen.batch_count(),
-                                [&](std::int64_t index) { return unseen.batch(index).inputs; });
+  nn::estimate_batch_statistics(module_, unseen.batch_count(), [&](std::int64_t index) {
+    return objective_->batch(unseen.batch(index), options_.epochs).inputs;
+  });
   require_finite_state(run);
 }
 

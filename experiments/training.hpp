@@ -5,12 +5,14 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "engine/captured_step.hpp"
 #include "engine/precision.hpp"
 #include "experiments/evaluation.hpp"
+#include "experiments/objective.hpp"
 #include "experiments/progress.hpp"
 #include "experiments/run_directory.hpp"
 #include "nn/data_loader.hpp"
@@ -45,7 +47,9 @@ class Trainer {
   /// Adds the results of an evaluation to a line of metrics.
   using Evaluation = std::function<void(Record& line)>;
 
-  Trainer(nn::Module& module, const Samples& train, const TrainingOptions& options, Evaluation evaluation);
+  /// The objective may be changed by others between steps only; absent: cross-entropy.
+  Trainer(nn::Module& module, const Samples& train, const TrainingOptions& options, Evaluation evaluation,
+          std::shared_ptr<Objective> objective = nullptr);
 
   /// Text that every checkpoint carries and that must be the same on resume: name -> value.
   void set_identity(std::map<std::string, std::string> identity) { identity_ = std::move(identity); }
@@ -56,6 +60,8 @@ class Trainer {
   /// Returns the results. A finished run returns them at once. Error, which says what is saved: the loss, a weight or a
   /// statistic is not a finite number, or memory or the disk is full.
   Record run(RunDirectory& run, Progress& progress);
+  /// The same without a folder: nothing is written, so nothing can be resumed.
+  Record run(Progress& progress);
 
   std::int64_t steps_made() const { return step_; }
   /// Time that training has taken, over all processes of the run.
@@ -63,17 +69,18 @@ class Trainer {
 
  private:
   std::int64_t total_steps() const { return options_.epochs * loader_.batch_count(); }
-  Record train(RunDirectory& run, Progress& progress);
-  void train_epoch(RunDirectory& run, Progress& progress);
-  void train_step(const nn::Batch& batch, const RunDirectory& run);
+  Record run(RunDirectory* run, Progress& progress);
+  Record train(RunDirectory* run, Progress& progress);
+  void train_epoch(RunDirectory* run, Progress& progress);
+  void train_step(const nn::Batch& batch, const RunDirectory* run);
   /// inputs, labels; the learning rate -> loss, number of correct answers.
   std::vector<Tensor> compute_step(const StepInputs& inputs);
-  void end_epoch(RunDirectory& run, Progress& progress);
-  void estimate_statistics(const RunDirectory& run);
-  std::string what_is_saved(const RunDirectory& run) const;
+  void end_epoch(RunDirectory* run, Progress& progress);
+  void estimate_statistics(const RunDirectory* run);
+  std::string what_is_saved(const RunDirectory* run) const;
   /// A checkpoint never holds a weight or a statistic that is not a number.
-  void require_finite_state(const RunDirectory& run) const;
-  void save(RunDirectory& run);
+  void require_finite_state(const RunDirectory* run) const;
+  void save(RunDirectory* run);
   ProgressState state() const;
 
   nn::Module& module_;
@@ -81,7 +88,9 @@ class Trainer {
   Evaluation evaluation_;
   RandomKey key_;
   nn::DataLoader loader_;
-  nn::Adam optimizer_;
+  std::shared_ptr<Objective> objective_;
+  std::vector<RateGroup> groups_;
+  std::vector<std::unique_ptr<nn::Adam>> optimizers_;  // one a group
   nn::Schedule schedule_;
   std::optional<nn::LossScaler> scaler_;  // with float16
   CapturedStep step_of_batch_;
