@@ -13,19 +13,20 @@ namespace orbitgrad::catalogue {
 
 namespace {
 
-std::int64_t whole(std::string_view text, std::string_view entry) {
+std::int64_t whole(std::string_view op, std::string_view text, std::string_view entry) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size(), "index",
+  require(error == std::errc() && end == text.data() + text.size(), op,
           "'{}' is no index. Write a number, start:stop:step, ..., None, i or j.", printable(entry));
   return value;
 }
 
-/// What stands between NumPy's brackets; i and j are the arguments of that name.
-std::vector<Index> brackets(const Call& call) {
+/// What stands between NumPy's brackets; i and j are the arguments of that name, and each that is given stands there.
+std::vector<Index> brackets(std::string_view op, const Call& call) {
   std::vector<Index> result;
   std::string text = call.word("at");
   std::erase(text, ' ');
+  std::string named;
   for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
     const std::string_view entry = std::string_view(text).substr(begin, comma - begin);
@@ -35,21 +36,26 @@ std::vector<Index> brackets(const Call& call) {
     } else if (entry == "None") {
       result.emplace_back(new_axis);
     } else if (entry == "i" || entry == "j") {
+      named += entry;
       result.emplace_back(call[entry]);
     } else if (entry.find(':') == std::string_view::npos) {
-      result.emplace_back(whole(entry, entry));
+      result.emplace_back(whole(op, entry, entry));
     } else {
       std::optional<std::int64_t> parts[3];
       std::size_t part = 0;
       for (std::size_t from = 0; from <= entry.size(); ++part) {
         const std::size_t colon = std::min(entry.find(':', from), entry.size());
-        require(part < 3, "index", "'{}' has more than start:stop:step. Drop the rest.", printable(entry));
-        if (colon > from) parts[part] = whole(entry.substr(from, colon - from), entry);
+        require(part < 3, op, "'{}' has more than start:stop:step. Drop the rest.", printable(entry));
+        if (colon > from) parts[part] = whole(op, entry.substr(from, colon - from), entry);
         from = colon + 1;
       }
       result.emplace_back(Range{.start = parts[0], .stop = parts[1], .step = parts[2].value_or(1)});
     }
   }
+  for (const std::string_view name : {"i", "j"})
+    require(named.find(name) != std::string::npos || !call[name].defined(), op,
+            "{} is given, but '{}' does not name it. Write it into the brackets, or leave it out.", name,
+            printable(call.word("at")));
   return result;
 }
 
@@ -65,7 +71,7 @@ std::vector<Op> indexing() {
            .summary = "x[...] as NumPy's: integers, slices, an ellipsis, new axes, integer tensors",
            .arguments = {{"x", "any shape", Elements::any}, i, j},
            .settings = {at},
-           .run = [](const Call& call) { return index(call["x"], brackets(call)); },
+           .run = [](const Call& call) { return index(call["x"], brackets("index", call)); },
            .examples = {{.tensors = {{"x", {3, 2, 4}}, {"i", {2}, index_values<3>}},
                          .settings = {{"at", "i, None, ::-1, ..., 1:"}}},
                         {.tensors = {{"x", {3, 2, 3}}, {"i", {2, 1}, index_values<3>}, {"j", {2}, index_values<3>}},
@@ -87,7 +93,7 @@ std::vector<Op> indexing() {
            .settings = {at, flag("accumulate", "false", "add the values to x instead; floating ones")},
            .run =
                [](const Call& call) {
-                 return index_put(call["x"], brackets(call), call["values"], call.flag("accumulate"));
+                 return index_put(call["x"], brackets("index_put", call), call["values"], call.flag("accumulate"));
                },
            .examples = {
                {.tensors = {{"x", {2, 3}}, {"values", {4}}, {"i", {4}, index_values<3>}}, .settings = {{"at", ":, i"}}},

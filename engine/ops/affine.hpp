@@ -6,7 +6,7 @@
 
 namespace orbitgrad {
 
-/// none, relu, or gelu: x Phi(x), exactly.
+/// none, relu, or gelu: x Phi(x), as the op gelu.
 using kernels::Activation;
 
 /// activation(x w^T + bias): x [..., in], w [out, in], bias [out] or undefined -> [..., out], floating. Where gelu is

@@ -82,7 +82,11 @@ Equation parse(std::string_view written, const std::vector<Tensor>& operands) {
     most = std::max(most, axes);
   }
   if (arrow != std::string::npos) {
-    result.output = expanded(written, std::string_view(text).substr(arrow + 2), most);
+    const std::string_view term = std::string_view(text).substr(arrow + 2);
+    result.output = expanded(written, term, most);
+    require(most == 0 || contains(term, '.'), op,
+            "the result of '{}' leaves out \"...\", which stands for {} axes. Write it, and sum over them afterwards.",
+            written, most);
   } else {
     std::string letters;
     for (const std::string& input : result.inputs)

@@ -9,8 +9,9 @@
 namespace orbitgrad {
 
 /// NumPy's einsum: einsum("bij,bjk->bik", {a, b}). One letter per axis; a letter repeated in one operand takes its
-/// diagonal, "..." stands for leading axes that broadcast, and so does an axis of length 1. Without "->" the result has
-/// the axes of "..." and then, in alphabetical order, the letters that occur once. Operands are contracted two at a
+/// diagonal; "..." stands for the axes without a letter, aligned at the last of them; they broadcast, as axes of length
+/// 1 do. A result that is written names "..." if it stands for axes. Without "->" the result has the axes of "..." and
+/// then, in alphabetical order, the letters that occur once. Operands are contracted two at a
 /// time, the pair that leaves the least behind first, by matmul. Differentiable in all operands.
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands);
 

@@ -111,7 +111,7 @@ struct BatchNormNode final : Node {
     const Axes others = all_but_fields(x);
     const Tensor centre = is_training ? mean(x, others, true) : reshape(input(mean_input), column);
     const Tensor spread = is_training ? mean(square(x - centre), others, true) : reshape(input(variance_input), column);
-    const Tensor rstd = rsqrt(spread + problem_.epsilon);
+    const Tensor rstd = rsqrt(spread + problem_.epsilon) + spread * 0.0;  // NaN if infinite, as in the kernels
     const Tensor h = (x - centre) * rstd;
     const Tensor dbeta = sum(dy, others, true), dgamma = sum(dy * h, others, true);
     Tensor dx;

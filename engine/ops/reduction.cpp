@@ -7,6 +7,7 @@
 #include "engine/dispatch.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/comparison.hpp"
+#include "engine/ops/correction.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/widening.hpp"
@@ -136,14 +137,10 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep_dims) {
 Tensor variance(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
   if (is_half(x.dtype()))
     return in_float32(x, [&](const Tensor& wide) { return variance(wide, axes, keep_dims, correction); });
-  const Plan plan("variance", x, axes, keep_dims);
-  require(correction >= 0 && correction <= std::max<std::int64_t>(plan.count, 1), "variance",
-          "the correction must be between 0 and the {} elements of shape {} that it is taken over, got {}. Use 0 or 1.",
-          plan.count, x.shape(), correction);
+  const std::int64_t count = corrected_count("variance", x, axes, correction);
   const Tensor centred = x - mean(x, axes, true);
   // Of nothing 0 / 0, whatever the correction.
-  return sum(centred * centred, axes, keep_dims) /
-         static_cast<double>(std::max<std::int64_t>(plan.count - correction, 0));
+  return sum(centred * centred, axes, keep_dims) / static_cast<double>(std::max<std::int64_t>(count - correction, 0));
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {

@@ -5,6 +5,7 @@
 
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/comparison.hpp"
+#include "engine/ops/correction.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/linear_map.hpp"
@@ -92,6 +93,7 @@ Tensor standard_deviation(const Tensor& x, const Axes& axes, bool keep_dims, int
   if (is_half(x.dtype()))
     return in_float32(x, [&](const Tensor& wide) { return standard_deviation(wide, axes, keep_dims, correction); });
   require_floating("standard_deviation", x);
+  corrected_count("standard_deviation", x, axes, correction);
   return root(variance(x, axes, keep_dims, correction), sqrt);
 }
 

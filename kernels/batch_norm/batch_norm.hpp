@@ -29,9 +29,11 @@ struct BatchNormProblem {
   std::int64_t bytes(std::int64_t element_size) const { return 3 * element_size * count(); }
 };
 
+/// NaN if the variance is infinite: it has overflowed, and 0 would be a wrong answer that nobody notices.
 template <class T>
 ORBITGRAD_HOST_DEVICE inline T batch_norm_rstd(T variance, double epsilon) {
-  return static_cast<T>(1.0 / std::sqrt(static_cast<double>(variance) + epsilon));
+  const double wide = static_cast<double>(variance);
+  return static_cast<T>(1.0 / std::sqrt(wide + epsilon) + 0.0 * wide);
 }
 
 /// What a field is normalised with.

@@ -3,21 +3,22 @@
 // without an epilogue is Gemm (gemm.hpp); the registries are apart, so that no rounding comes in unasked.
 #pragma once
 
-#include <cmath>
 #include <type_traits>
 
+#include "kernels/exponential.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/half.hpp"
 
 namespace orbitgrad::kernels {
 
-/// gelu is x Phi(x), exactly, with Phi the normal distribution function (Hendrycks and Gimpel, 2016).
+/// gelu is x Phi(x) with Phi the normal distribution function (Hendrycks and Gimpel, 2016), by the formula of the
+/// elementwise op (exponential.hpp).
 enum class Activation : std::uint8_t { none, relu, gelu };
 
 template <class T>
 ORBITGRAD_HOST_DEVICE inline T activated(Activation activation, T z) {
   if (activation == Activation::relu) return z < T{0} ? T{0} : z;  // NaN stays
-  if (activation == Activation::gelu) return T(0.5) * z * (T{1} + std::erf(z * T(0.70710678118654752440)));
+  if (activation == Activation::gelu) return gelu_value(z);
   return z;
 }
 

@@ -192,6 +192,10 @@ TEST(Catalogue, CallsNameWhatIsWrong) {
   EXPECT_ERROR(of("power_of_number", {{"exponent", "two"}}, {{"x", x}}), "takes a number, got 'two'");
   EXPECT_ERROR(of("concat", {{"axis", "0"}}, {{"x0", x}, {"x2", x}}), "x1 is missing");
   EXPECT_ERROR(of("concat", {{"axis", "0"}}, {{"x", x}}), "there is no argument 'x'. The arguments are: x0, x1, ...");
+  const Tensor i = zeros({1}, DType::int64);
+  EXPECT_ERROR(of("index", {{"at", "0"}}, {{"x", x}, {"i", i}}), "[index] i is given, but '0' does not name it");
+  EXPECT_ERROR(of("index", {{"at", "i"}}, {{"x", x}, {"i", i}, {"j", i}}), "[index] j is given");
+  EXPECT_ERROR(of("index_put", {{"at", ":"}}, {{"x", x}, {"values", x}, {"j", i}}), "[index_put] j is given");
   EXPECT_EQ(of("concat", {{"axis", "0"}}, {{"x0", x}, {"x1", x}})[0].shape(), (Shape{4, 3}));
 }
 

@@ -130,6 +130,9 @@ TEST(Einsum, Errors) {
   EXPECT_ERROR(einsum("ij,ik", {a, b}), "length 2 in one operand and 3");
   EXPECT_ERROR(einsum("ii", {a}), "A diagonal needs equal ones");
   EXPECT_ERROR(einsum("i.j", {a}), "is not a term");
+  EXPECT_ERROR(einsum("...i->i", {a}), "leaves out \"...\", which stands for 1 axes");
+  EXPECT_ERROR(einsum("...->", {a}), "leaves out");
+  EXPECT_EQ(einsum("...ij->ij", {a}).shape(), a.shape()) << "it stands for no axes";
   EXPECT_ERROR(einsum("i1", {a}), "is not a term");
   EXPECT_ERROR(einsum("", {}), "no operands");
   EXPECT_ERROR(einsum("ij,jk", {a, cast(b, DType::float64)}), "float64");

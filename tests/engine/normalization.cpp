@@ -3,6 +3,7 @@
 
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementary.hpp"
+#include "engine/ops/layer_normalization.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/symmetry.hpp"
 #include "tests/engine/expect_error.hpp"
@@ -118,6 +119,20 @@ TEST(BatchNorm, EmptyBatches) {
   const Tensor ones3 = ones({3}), empty = zeros({0, 3, 2, 2});
   EXPECT_ERROR(batch_norm_training(empty, ones3, ones3), "no elements to take a mean of");
   EXPECT_EQ(batch_norm_inference(empty, ones3, ones3, ones3, ones3).shape(), empty.shape());
+}
+
+TEST(BatchNorm, AVarianceThatOverflowsIsNotSilent) {
+  const Tensor leaf = from_vector<float>({-3e38F, 1e37F, 3e38F, 1, 2, 4}, {2, 3});
+  for (const bool create_graph : {false, true}) {
+    const Tensor x = leaf.detach().set_requires_grad();
+    const Tensor y = layer_norm(x), dx = grad({sum(y * leaf)}, {x}, {.create_graph = create_graph})[0];
+    for (const Tensor& result : {y, dx}) {
+      const auto values = result.to_vector<float>();
+      for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(std::isnan(values[i]), i < 3) << i;
+    }
+  }
+  const Tensor one = ones({1}), infinite = full({1}, INFINITY);
+  EXPECT_TRUE(std::isnan(batch_norm_inference(ones({1, 1}), one, one, one, infinite).item()));
 }
 
 TEST(BatchNorm, Errors) {

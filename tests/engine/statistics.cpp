@@ -27,6 +27,9 @@ TEST(Statistics, Products) {
   EXPECT_EQ(prod(arange(5) + full({}, 1, DType::int64)).item(), 120);
   EXPECT_EQ(prod(zeros({2, 0}), {1}).to_vector<float>(), (std::vector<float>{1, 1}));
   EXPECT_EQ(prod(zeros({0, 2}), {1}).shape(), (Shape{0}));
+  EXPECT_ERROR(standard_deviation(zeros({3}), {}, false, 4), "[standard_deviation] the correction must be");
+  EXPECT_ERROR(variance(zeros({3}), {}, false, 4), "[variance] the correction must be");
+  EXPECT_ERROR(standard_deviation(zeros({3}), {1}), "[standard_deviation]");
   EXPECT_ERROR(prod(from_vector<bool>({true}, {1})), "got a bool tensor");
 }
 
