@@ -30,7 +30,10 @@ find_package(CUDAToolkit REQUIRED)
 add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;--fmad=false;-Xptxas=-v>")
 set(CMAKE_CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/ptxas_report.sh" ${ORBITGRAD_CCACHE})
 set(ORBITGRAD_CUDA_SOURCES ${cuda_sources})
-target_link_libraries(orbitgrad_private INTERFACE CUDA::cudart CUDA::cublasLt)
+target_link_libraries(orbitgrad_private INTERFACE CUDA::cudart)
+# Loaded by kernels/cuda/cublaslt.cpp when it is needed; its functions of the same names are ours alone.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/kernels/cuda/cublaslt.cpp" PROPERTIES COMPILE_FLAGS -fvisibility=hidden
+                            COMPILE_DEFINITIONS "ORBITGRAD_CUBLASLT_LIBRARY=\"libcublasLt.so.${CUDAToolkit_VERSION_MAJOR}\"")
 find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
 find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} "${CUDAToolkit_LIBRARY_ROOT}/lib")
 if(CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
