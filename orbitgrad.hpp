@@ -23,6 +23,7 @@
 #include "engine/ops/creation.hpp"
 #include "engine/ops/einsum.hpp"
 #include "engine/ops/elementary.hpp"
+#include "engine/ops/fibre_linear.hpp"
 #include "engine/ops/group_convolution.hpp"
 #include "engine/ops/group_convolution3d.hpp"
 #include "engine/ops/index.hpp"

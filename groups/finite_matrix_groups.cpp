@@ -48,6 +48,12 @@ MatrixGroup plane_dihedral(std::int64_t k) {
           std::vector<Matrix>{plane_rotation(k), Matrix(2, 2, {-1, 0, 0, 1})}};
 }
 
+MatrixGroup dicyclic(std::int64_t n) {
+  require_size("dicyclic", n);
+  const Matrix turn = transpose(plane_rotation(2 * n)), j(4, 4, {0, 0, -1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, -1, 0, 0});
+  return {fmt::format("Dic({})", n), 4, {}, {kronecker(Matrix::identity(2), turn), j}};
+}
+
 const std::vector<std::string>& point_group_names() {
   static const std::vector<std::string> names{"O", "Oh", "T", "Td", "I", "Ih"};
   return names;

@@ -3,8 +3,10 @@
 #include <functional>
 
 #include "groups/classical_groups.hpp"
+#include "groups/enumeration.hpp"
 #include "groups/expression_reader.hpp"
 #include "groups/finite_matrix_groups.hpp"
+#include "groups/lattice_group.hpp"
 
 namespace orbitgrad::groups {
 
@@ -49,6 +51,8 @@ std::vector<Builder> make_builders() {
       sized("O", orthogonal, "O(n)", "rotations and reflections of n dimensions"),
       sized("C", plane_cyclic, "C(k)", "rotations of the plane by 360/k degrees"),
       sized("D", plane_dihedral, "D(k)", "the same with a reflection"),
+      sized("Dic", dicyclic, "Dic(n)",
+            "4n quaternions exp(pi i k / n) and those times j; Dic(2) is the quaternion group"),
       sized("Scaling", scaling, "Scaling(n)", "multiples of a vector of n dimensions"),
       sized("Reflect", reflection, "Reflect(n)", "the sign of the first of n coordinates"),
       lorentz_named("SO11p", proper_lorentz, 1, "boosts of one dimension of space, identity component"),
@@ -189,6 +193,17 @@ MatrixGroup parse_group(std::string_view text) {
   MatrixGroup group = read_group(reader, numbers);
   reader.expect_end();
   return group;
+}
+
+FiniteGroup parse_finite_group(std::string_view text) {
+  for (const std::string& name : lattice_group_names())
+    if (name == text) return lattice_group(name).group;
+  const MatrixGroup group = parse_group(text);
+  constexpr std::int64_t largest_matrix = 64;  // thousands of them are made
+  require(group.dimension() <= largest_matrix, "parse_finite_group",
+          "the matrices of {} have size {}. Take a group of matrices up to size {}.", group.name(), group.dimension(),
+          largest_matrix);
+  return Enumeration(group).group();
 }
 
 }  // namespace orbitgrad::groups

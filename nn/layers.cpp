@@ -48,6 +48,18 @@ Tensor Linear::activated(const Tensor& x, orbitgrad::Activation activation) cons
   return affine(x, weight_, bias_, activation);
 }
 
+FibreLinear::FibreLinear(groups::FiniteGroup group, std::int64_t in, std::int64_t out, RandomKey key,
+                         FibreLinearOptions map, const LayerOptions& options)
+    : group_(std::move(group)), map_(std::move(map)) {
+  require_sizes("FibreLinear", in, out, 1, 1);
+  const std::int64_t order = group_.order();
+  weight_ = register_parameter(
+      "weight", fan_in_normal({out, in, order}, order * in, options.gain.value_or(1), key, options.dtype));
+  if (options.bias) bias_ = register_parameter("bias", zeros({out}, options.dtype));
+}
+
+Tensor FibreLinear::forward(const Tensor& x, const Pass&) { return fibre_linear(x, weight_, bias_, group_, map_); }
+
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, RandomKey key, const Conv2dOptions& convolution,
                const LayerOptions& options)
     : convolution_(convolution) {

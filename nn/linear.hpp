@@ -1,7 +1,8 @@
-// Dense layer: y = x W^T + b.
+// Dense layers: y = x W^T + b, and the same on the fibre of regular features (engine/ops/fibre_linear.hpp).
 #pragma once
 
 #include "engine/ops/affine.hpp"
+#include "engine/ops/fibre_linear.hpp"
 #include "nn/layer_options.hpp"
 #include "nn/module.hpp"
 
@@ -18,6 +19,21 @@ class Linear final : public Module {
   std::shared_ptr<Module> plain(PlainFeatures& features) const override;
 
  private:
+  Tensor weight_, bias_;
+};
+
+/// Regular features of any finite group, place by place: [N, in, S, ...] -> [N, out, S, ...], equivariant. weight
+/// [out, in, S], variance gain / (S in), gain 1; the bias, one for each field, starts at zero.
+class FibreLinear final : public Module {
+ public:
+  FibreLinear(groups::FiniteGroup group, std::int64_t in, std::int64_t out, RandomKey key, FibreLinearOptions map = {},
+              const LayerOptions& options = {});
+  Tensor forward(const Tensor& x, const Pass& pass) override;
+  std::shared_ptr<Module> plain(PlainFeatures& features) const override;
+
+ private:
+  groups::FiniteGroup group_;
+  FibreLinearOptions map_;
   Tensor weight_, bias_;
 };
 

@@ -88,6 +88,13 @@ std::shared_ptr<Module> GroupConv2d::plain(PlainFeatures& features) const {
                                   plain_options(convolution_));
 }
 
+std::shared_ptr<Module> FibreLinear::plain(PlainFeatures& features) const {
+  require(features.order == group_.order(), op,
+          "FibreLinear over {} needs regular features of its group before it. Begin with LiftConv2d.", group_.name());
+  const Tensor bank = fibre_filter_bank(weight_, group_);
+  return std::make_shared<Conv2d>(reshape(bank, {bank.size(0), bank.size(1), 1, 1}), repeat(bias_, features.order));
+}
+
 std::shared_ptr<Module> BatchNorm::plain(PlainFeatures& features) const {
   const std::int64_t channels = gamma_.numel() * std::max<std::int64_t>(features.order, 1);
   auto result = std::make_shared<BatchNorm>(channels, options_);

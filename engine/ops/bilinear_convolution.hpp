@@ -9,6 +9,7 @@
 //   template <class T> void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const;
 //   template <class T> void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const;
 //   template <class T> void bias_gradient(DeviceKind device, const T* dy, T* db) const;
+// One that never has a bias has no bias_gradient and no name for it.
 #pragma once
 
 #include <memory>
@@ -52,7 +53,14 @@ struct ForwardNode final : ConvolutionNode<Convolution> {
   std::vector<Tensor> backward(const Tensor& dy) override {
     return {this->needs(0) ? input_gradient(this->convolution_, dy, this->input(1)) : Tensor(),
             this->needs(1) ? filter_gradient(this->convolution_, this->input(0), dy) : Tensor(),
-            this->needs(2) ? bias_gradient(this->convolution_, dy) : Tensor()};
+            bias_gradient_if_needed(dy)};
+  }
+
+ private:
+  Tensor bias_gradient_if_needed(const Tensor& dy) {
+    if constexpr (requires { Convolution::bias_gradient_name; })
+      if (this->needs(2)) return bias_gradient(this->convolution_, dy);
+    return {};
   }
 };
 

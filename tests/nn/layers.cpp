@@ -32,6 +32,19 @@ TEST(Linear, IsTheMatrixProduct) {
   expect_error([&] { layer(normal({4, 6}, key)); }, {"[Linear]", "[..., 5]", "[4, 6]"});
 }
 
+TEST(FibreLinear, IsTheOpAndCommutesWithTheGroup) {
+  const auto p4m = groups::lattice_group("p4m");
+  FibreLinear layer(p4m.group, 3, 5, key, {.implementation = "irrep_blocks"});
+  EXPECT_NEAR(variance_of(FibreLinear(p4m.group, 40, 30, key)) * 40 * 8, 1, 0.1);
+  EXPECT_EQ(layer(normal({2, 3, 8}, key)).shape(), (Shape{2, 5, 8}));
+  const Tensor x = normal({2, 3, 8, 4, 4}, key.split(1));
+  const auto state = layer.state();
+  expect_near(layer(x), fibre_linear(x, state.at("weight"), state.at("bias"), p4m.group), 1e-5);
+  EXPECT_LE(check_equivariance(layer, x, p4m).max_relative_error(), 1e-6);
+  expect_error([&] { layer(normal({2, 3, 4}, key)); }, {"[fibre_linear]", "|G| = 8"});
+  expect_error([&] { FibreLinear(p4m.group, 0, 5, key); }, {"[FibreLinear]", "positive sizes"});
+}
+
 TEST(Initialisation, HasTheStatedVariance) {
   const auto p4 = groups::lattice_group("p4");
   const double tolerance = 0.1;                                         // relative; 5,000 values or more

@@ -51,6 +51,20 @@ TEST(FilterBankGradient, IsTheOrbitSum) {
       gradgradcheck([&](const std::vector<Tensor>& in) { return square(group_filter_bank(in[0], group)); }, {w}));
 }
 
+TEST(ToPlain, TurnsAFibreLayerIntoAConvolutionOfOnePixel) {
+  const auto group = groups::lattice_group("p4m");
+  Sequential network;
+  network.add<LiftConv2d>("lift", group, 2, 3, 3, key.split(1), GroupConv2dOptions{}, float64);
+  network.add<FibreLinear>("fibre", group.group, 3, 4, key.split(2), FibreLinearOptions{}, float64);
+  network.add<GroupPool>("pool");
+  disturb(network);
+  const Tensor x = normal({2, 2, 5, 5}, key, 0, 1, DType::float64);
+  expect_near((*to_plain(network))(x), network(x), 1e-11);
+  Sequential without_lift;
+  without_lift.add<FibreLinear>("fibre", group.group, 3, 4, key);
+  expect_error([&] { to_plain(without_lift); }, {"FibreLinear over", "Begin with LiftConv2d"});
+}
+
 TEST(FilterBankErrors, NameTheShapes) {
   const auto group = groups::lattice_group("p4");
   expect_error(
