@@ -47,18 +47,20 @@ Tensor HyperLinearStudent::by_weights(const Tensor& x, const Tensor& tau) const 
 }
 
 Tensor HyperLinearStudent::map_channels(const Tensor& x, const Tensor& tau) const {
-  const auto samples = static_cast<double>(x.size(0)), channels = static_cast<double>(x.size(1)),
-             results = static_cast<double>(tau.size(0)), in = static_cast<double>(sizes().in),
-             out = static_cast<double>(sizes().out), taps = static_cast<double>(sizes().taps);
-  // Products forward and, for what is trained, backward. The gradient of tau is a product with z in one order; the
-  // other needs that of the whole weight first.
-  const bool of_x = x.requires_grad(), of_tau = tau.requires_grad(), of_matrices = matrices_.requires_grad();
-  const double dense = in * out;
-  const double features = samples * channels * taps *
-                          (dense * (1 + of_x + of_matrices) + results * out * (1 + of_tau + (of_x || of_matrices)));
-  const double weights =
-      results * channels * dense * (samples * (1 + of_x + (of_tau || of_matrices)) + taps * (1 + of_tau + of_matrices));
-  return features < weights ? by_features(x, tau) : by_weights(x, tau);
+  const auto number = [](std::int64_t count) { return static_cast<double>(count); };
+  const double samples = number(x.size(0)), in = number(x.size(1)), out = number(tau.size(0)),
+               taps = number(sizes().taps), results = number(sizes().out), dense = results * number(sizes().in);
+  // Multiplications forward and, for what is trained, backward. Each small product per sample runs at half the speed of
+  // a large one, and each pass over a matrix takes as long as 30 multiplications per entry.
+  constexpr double slow = 2, passes = 30;
+  const int of_x = x.requires_grad(), of_tau = tau.requires_grad(), of_matrices = matrices_.requires_grad();
+  const int of_features = of_x | of_matrices, of_weights = of_tau | of_matrices;
+  const double by_feature_products = samples * in * taps * dense * (1 + of_x + of_matrices) +
+                                     samples * in * taps * out * results * (1 + of_tau + of_features) * slow;
+  const double by_weight_products = in * out * dense * samples * (1 + of_x + of_weights) +
+                                    in * out * dense * taps * (1 + of_tau + of_matrices) +
+                                    (taps + in * out * (in > 1 ? 2 : 1)) * dense * passes * (1 + of_weights);
+  return by_feature_products < by_weight_products ? by_features(x, tau) : by_weights(x, tau);
 }
 
 }  // namespace orbitgrad::models
