@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "engine/autograd/node.hpp"
 #include "engine/ops/arithmetic.hpp"
@@ -45,11 +46,15 @@ Tensor student_output(const BlockStage& stage, const Tensor& x, const Tensor& ta
   return reshape(y, {x.size(0), stage.channels.out, stage.teacher.output_size()});
 }
 
+/// A student that stands in more than one stage is trained once.
 std::vector<nn::NamedTensor> parameters_of(const std::vector<BlockStage>& stages) {
   std::vector<nn::NamedTensor> parameters;
-  for (std::size_t l = 0; l < stages.size(); ++l)
+  std::set<const Student*> seen;
+  for (std::size_t l = 0; l < stages.size(); ++l) {
+    if (!seen.insert(stages[l].student.get()).second) continue;
     for (const auto& [name, tensor] : stages[l].student->named_parameters())
       parameters.push_back({fmt::format("stage{}.{}", l, name), tensor});
+  }
   return parameters;
 }
 
@@ -69,7 +74,8 @@ CloneResult clone_block(const std::vector<BlockStage>& stages, const CloneOption
   require_chain(op, stages, options.mode);
   const auto& [teacher, channels, student] = stages.front();
   const DType dtype = student->parameters().front().dtype();
-  const CloneInputs inputs(op, options, {channels.in, teacher.input_size()}, input_orbit(teacher), dtype);
+  const ScopedDefaultDevice there(student->device());
+  const CloneInputs inputs(op, options, {channels.in, teacher.input_size()}, input_orbit(teacher, options), dtype);
 
   const auto draw_taus = [&](RandomKey key) {
     std::vector<Tensor> taus;
@@ -111,6 +117,7 @@ CloneResult clone_logits(nn::Module& student, nn::Module& teacher, const Shape& 
           temperature);
   const auto parameters = student.named_parameters();
   require(!parameters.empty(), op, "the student has no parameters. Give a network that learns.");
+  const ScopedDefaultDevice there(student.device());
   const CloneInputs inputs(op, options, sample, std::nullopt, parameters.front().tensor.dtype());
 
   const auto compare_on = [&](RandomKey key) {

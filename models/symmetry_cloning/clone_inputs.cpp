@@ -16,7 +16,7 @@ CloneInputs::CloneInputs(std::string_view op, const CloneOptions& options, const
   const Shape& shape = options.dataset.shape();
   require(shape.rank() == sample.rank() + 1 && shape[0] > 0 && shape.without_axis(0) == sample, op,
           "the dataset must be rows of {}, got {}. Reshape it.", sample, shape);
-  dataset_ = options.dataset.detach().to(dtype);
+  dataset_ = options.dataset.detach().to(dtype).to(default_device());
   if (source_ != InputSource::orbit_augmented) return;
   require(orbit.has_value(), op, "no group moves samples {} here. Use another input source.", sample);
   const std::vector<std::int32_t> table = orbit->source_table();
@@ -39,7 +39,8 @@ Tensor CloneInputs::draw(RandomKey key) const {
   return x;
 }
 
-groups::Action input_orbit(const LayerFamily& teacher) {
+std::optional<groups::Action> input_orbit(const LayerFamily& teacher, const CloneOptions& options) {
+  if (options.source != InputSource::orbit_augmented) return {};
   const bool plain = teacher.options().kind == LayerKind::convolution;
   return (plain ? teacher.shift_symmetry() : teacher.point_symmetry()).in;
 }

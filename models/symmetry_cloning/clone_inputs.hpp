@@ -8,7 +8,7 @@
 
 namespace orbitgrad::models {
 
-/// Draws batches [options.batch, sample...] from options.source.
+/// Draws batches [options.batch, sample...] from options.source, on the default device.
 class CloneInputs {
  public:
   /// `orbit` acts on the last axis of a sample, for orbit_augmented. Error of `op`: a dataset that is missing or has
@@ -28,7 +28,7 @@ class CloneInputs {
   Tensor origin_;  // [|G|, d]: where each point of a moved sample comes from
 };
 
-/// What moves the inputs of one layer: cyclic shifts for plain convolutions, else the point group.
-groups::Action input_orbit(const LayerFamily& teacher);
+/// For orbit_augmented, what moves the inputs of one layer: cyclic shifts for plain convolutions, else the point group.
+std::optional<groups::Action> input_orbit(const LayerFamily& teacher, const CloneOptions& options);
 
 }  // namespace orbitgrad::models

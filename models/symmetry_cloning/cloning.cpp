@@ -38,7 +38,7 @@ Tensor held_tau(const LayerFamily& teacher, const CloneOptions& options, DType d
   if (!options.tau.defined()) return draw_tau(shape, clone_key(options.seed).split("tau"), options, dtype);
   require(options.tau.shape() == shape, op, "tau must be [C_out, C_in, K] = {}, got {}. Give one filter per pair.",
           shape, options.tau.shape());
-  return options.tau.detach().to(dtype);
+  return options.tau.detach().to(dtype).to(default_device());
 }
 
 }  // namespace
@@ -83,9 +83,11 @@ CloneResult clone_layer(Student& student, const LayerFamily& teacher, const Clon
           to_string(options.mode), options.channels.in, options.channels.out);
   require_student_fits(op, student, teacher, options.mode, options.channels);
   const DType dtype = student.parameters().front().dtype();
+  const ScopedDefaultDevice there(student.device());
   require(options.include_activation || !student.rectified(), op,
           "a rectified student clones a layer with its activation. Set include_activation, or use another student.");
-  const CloneInputs inputs(op, options, {options.channels.in, teacher.input_size()}, input_orbit(teacher), dtype);
+  const CloneInputs inputs(op, options, {options.channels.in, teacher.input_size()}, input_orbit(teacher, options),
+                           dtype);
   const bool held = options.mode == CloneMode::fixed_tau;
   const Tensor tau = held ? held_tau(teacher, options, dtype) : Tensor();
 

@@ -1,5 +1,6 @@
 #include "models/symmetry_cloning/layer_family.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "engine/ops/convolution.hpp"
@@ -14,6 +15,7 @@ namespace orbitgrad::models {
 namespace {
 
 constexpr std::string_view op = "LayerFamily";
+constexpr std::int64_t max_length = std::int64_t{1} << 15;  // of an axis, so that no product of sizes overflows
 
 void require_channels(std::string_view name, const Tensor& x, std::int64_t size) {
   require(x.defined() && x.rank() == 3 && x.size(2) == size, op, "{} must be [N, C, {}], got {}. Flatten its grid.",
@@ -43,10 +45,11 @@ groups::Action on_channels(const groups::Action& action, std::int64_t channels) 
 
 LayerFamily::LayerFamily(const LayerFamilyOptions& options)
     : options_(options), group_(groups::lattice_group(options.group)) {
-  require(options.height > 0 && options.width > 0, op, "the grid is {} x {}. Give positive sizes.", options.height,
-          options.width);
-  require(options.kernel > 0 && options.kernel % 2 == 1, op,
-          "the kernel is {}. Give an odd number: only then the grid keeps its size.", options.kernel);
+  require(options.height > 0 && options.width > 0 && std::max(options.height, options.width) <= max_length, op,
+          "the grid is {} x {}. Give sizes from 1 to {}.", options.height, options.width, max_length);
+  require(options.kernel > 0 && options.kernel <= max_length && options.kernel % 2 == 1, op,
+          "the kernel is {}. Give an odd number up to {}: only then the grid keeps its size.", options.kernel,
+          max_length);
   require(options.kind != LayerKind::convolution || options.group == "p1", op,
           "a plain convolution has no point group, got {}. Use LayerKind::lifting, or group \"p1\".", options.group);
   require(options.height == options.width || !group_.has_quarter_turns(), op,

@@ -35,8 +35,8 @@ groups::Action on_channels(const groups::Action& action, std::int64_t channels);
 
 class LayerFamily {
  public:
-  /// Error: a size that is not positive, an even kernel, a plain convolution with a group, a group of quarter turns on
-  /// a grid that is not square.
+  /// Error: a size that is not in [1, 32768], an even kernel, a plain convolution with a group, a group of quarter
+  /// turns on a grid that is not square.
   explicit LayerFamily(const LayerFamilyOptions& options);
 
   const LayerFamilyOptions& options() const { return options_; }

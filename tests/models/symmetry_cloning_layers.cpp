@@ -111,6 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Family,
 TEST(FamilyErrors, SayWhatDoesNotFit) {
   expect_error([] { LayerFamily({.height = 0}); }, {"[LayerFamily]", "0 x 28"});
   expect_error([] { LayerFamily({.kernel = 4}); }, {"kernel is 4", "odd"});
+  expect_error([] { LayerFamily({.width = std::int64_t{1} << 40}); }, {"1099511627776", "32768"});
   expect_error([] { LayerFamily({.group = "p4"}); }, {"plain convolution", "p4"});
   expect_error([] { LayerFamily({.kind = LayerKind::lifting, .group = "p4", .height = 6, .width = 8}); },
                {"quarter turns", "6 x 8"});

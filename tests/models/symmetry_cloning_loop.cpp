@@ -200,6 +200,21 @@ TEST(CloneLoop, HasTheSameBitsInEveryRunAndForEveryNumberOfThreads) {
   EXPECT_TRUE(same_bits(once, clone(1)));
 }
 
+TEST(CloneLoop, RunsWhereTheStudentIs) {
+  const LayerFamily teacher({.kind = LayerKind::lifting, .group = "p4", .height = 4, .width = 4});
+  std::vector<Tensor> learned;
+  for (const DeviceKind device : {DeviceKind::cpu, DeviceKind::sim}) {
+    const auto student = student_of(StudentKind::hyper_linear, teacher, CloneMode::conditional);
+    student->to(device);
+    const CloneResult result = clone_layer(
+        *student, teacher,
+        {.source = InputSource::orbit_augmented, .dataset = normal({5, 1, 16}, key), .batch = 8, .stop = {.steps = 3}});
+    EXPECT_EQ(student->device(), device);
+    learned.push_back(student->parameters().front().to(DeviceKind::cpu));
+  }
+  EXPECT_LT(max(absolute(learned[0] - learned[1])).item(), 1e-4);
+}
+
 TEST(CloneLoop, ReportsProgressAtThePointsOfTheCurve) {
   const LayerFamily teacher = plain(4);
   std::vector<std::int64_t> steps;
