@@ -1,5 +1,5 @@
 // Matrix product and plain convolution in one run on the same arrays, float: our own code (`blocked`, `direct`: what a
-// build without libraries uses), the library through the registry (`openblas`, `onednn`: what the ops use), and the
+// build without libraries uses), what the ops use (the automatic choice of a product, `onednn`), and the
 // library called directly with its own threads. Results are compared before anything is timed.
 //
 //   build/bench/own_kernels --benchmark_out=results.json --benchmark_out_format=json
@@ -71,9 +71,10 @@ void duel(benchmark::State& state, double flops, std::int64_t size, Own&& own, R
 void run_gemm(benchmark::State& state, const GemmProblem& problem, int threads) {
   omp_set_num_threads(threads);
   const Values a = random_values(problem.m * problem.k, 1), b = random_values(problem.k * problem.n, 2);
-  const auto launch = [&](const char* name) {
-    const auto* version = Registry<kernels::Gemm<float>>::find(name, DeviceKind::cpu, problem);
-    return [&, version](float* c) { version->launch(problem, a.data(), b.data(), c); };
+  const auto launch = [&](std::string_view name) {
+    GemmProblem named = problem;
+    named.implementation = name;
+    return [&, named](float* c) { kernels::cpu::gemm(named, a.data(), b.data(), c); };
   };
   const auto direct = [&](float* c) {
     openblas_set_num_threads(threads);
@@ -83,7 +84,7 @@ void run_gemm(benchmark::State& state, const GemmProblem& problem, int threads) 
                 b.data(), static_cast<int>(problem.ldb), 0.0f, c, static_cast<int>(problem.ldc));
     openblas_set_num_threads(1);
   };
-  duel(state, problem.flops(), problem.m * problem.n, launch("blocked"), launch("openblas"), direct);
+  duel(state, problem.flops(), problem.m * problem.n, launch("blocked"), launch({}), direct);
 }
 
 template <class Kernel>
@@ -121,7 +122,8 @@ void add_gemms(int threads) {
     std::int64_t m, n, k;
     bool transpose_a = false, transpose_b = false;
   };
-  // Squares; tall and flat ones; the last layer of the P4CNN and an MLP's layers with their derivatives.
+  // Squares; tall and flat ones; the last layer of the P4CNN and an MLP's layers with their derivatives; a ViT's; one
+  // that no tile divides.
   const Shape shapes[] = {{256, 256, 256},
                           {512, 512, 512},
                           {1024, 1024, 1024},
@@ -133,7 +135,11 @@ void add_gemms(int threads) {
                           {128, 10, 640, false, true},
                           {128, 512, 784, false, true},
                           {128, 784, 512},
-                          {512, 784, 128, true, false}};
+                          {512, 784, 128, true, false},
+                          {1576, 576, 192, false, true},
+                          {1576, 192, 768, false, true},
+                          {768, 192, 1576, true, false},
+                          {300, 3000, 700}};
   for (const Shape& s : shapes)
     add(fmt::format("gemm/m:{}/n:{}/k:{}/{}{}/threads:{}", s.m, s.n, s.k, s.transpose_a ? "t" : "n",
                     s.transpose_b ? "t" : "n", threads),

@@ -64,102 +64,146 @@ struct Chunk {
 
   const T* a(std::int64_t i) const { return packed_a + i * depth; }
 
+  /// Packed panels of B stay in the second-level cache while a tile of A in the first meets one after the other: so C
+  /// is walked along its rows.
   void run(std::int64_t i_begin, std::int64_t i_end, std::int64_t j_begin, std::int64_t j_end) const {
+    constexpr std::int64_t columns = tile_columns<T>;
+    const Product<T>& p = *product;
+    if (packed_b != nullptr) {
+      for (std::int64_t i = i_begin; i < i_end; i += tile_rows)
+        for (std::int64_t j = j_begin; j < j_end; j += columns) tile(i, j, packed_b + j * depth, columns);
+      return;
+    }
+    for (std::int64_t j = j_begin; j < j_end; j += columns) {
+      const std::int64_t width = std::min(columns, n - j);
+      const T* b = p.b + d0 * p.b_depth + (j0 + j) * p.b_column;
+      std::int64_t b_row = p.b_depth;
+      alignas(64) T panel[columns * most_depth];
+      if (p.b_column != 1 || width != columns) {
+        pack(0, 1, width, depth, columns, b, p.b_column, p.b_depth, panel);
+        b = panel;
+        b_row = columns;
+      }
+      for (std::int64_t i = i_begin; i < i_end; i += tile_rows) tile(i, j, b, b_row);
+    }
+  }
+
+  static constexpr std::int64_t most_depth = 256;  // a tile of A and a panel of B fit the first-level cache
+
+ private:
+  void tile(std::int64_t i, std::int64_t j, const T* b, std::int64_t b_row) const {
     constexpr std::int64_t columns = tile_columns<T>;
     const Product<T>& p = *product;
     MicroKernel<T>* const kernel = micro_kernel_of<T>(tile_rows);
     const bool from_zero = p.from_zero && d0 == 0;
-    for (std::int64_t j = j_begin; j < j_end; j += columns) {
-      const std::int64_t width = std::min(columns, n - j);
-      const T* b = packed_b == nullptr ? p.b + d0 * p.b_depth + (j0 + j) * p.b_column : packed_b + j * depth;
-      std::int64_t b_row = columns;
-      alignas(64) T panel[columns * most_depth];
-      if (packed_b == nullptr) {
-        if (p.b_column == 1 && width == columns) {
-          b_row = p.b_depth;
-        } else {
-          pack(0, 1, width, depth, columns, b, p.b_column, p.b_depth, panel);
-          b = panel;
-        }
-      }
-      for (std::int64_t i = i_begin; i < i_end; i += tile_rows) {
-        const std::int64_t height = std::min(tile_rows, m - i);
-        T* c = p.c + (i0 + i) * p.c_row + (j0 + j) * p.c_column;
-        if (height == tile_rows && width == columns && p.c_column == 1) {
-          if (from_zero)
-            for (std::int64_t row = 0; row < height; ++row) std::fill_n(c + row * p.c_row, columns, T{0});
-          kernel(depth, a(i), b, b_row, c, p.c_row);
-          continue;
-        }
-        alignas(64) T tile[max_tile_rows * columns] = {};  // whole, so that a border runs the same instructions
-        for (std::int64_t row = 0; row < height && !from_zero; ++row)
-          for (std::int64_t column = 0; column < width; ++column)
-            tile[row * columns + column] = c[row * p.c_row + column * p.c_column];
-        kernel(depth, a(i), b, b_row, tile, columns);
-        for (std::int64_t row = 0; row < height; ++row)
-          for (std::int64_t column = 0; column < width; ++column)
-            c[row * p.c_row + column * p.c_column] = tile[row * columns + column];
-      }
+    const std::int64_t height = std::min(tile_rows, m - i), width = std::min(columns, n - j);
+    T* c = p.c + (i0 + i) * p.c_row + (j0 + j) * p.c_column;
+    if (height == tile_rows && width == columns && p.c_column == 1) {
+      // The next tile of C arrives while this one is computed: its kernel begins by reading it.
+      for (std::int64_t row = 0; row < tile_rows; ++row)
+        for (std::int64_t half = 0; half < 2; ++half)
+          __builtin_prefetch(c + row * p.c_row + columns + half * lanes<T>, 1);
+      return kernel(depth, a(i), b, b_row, c, p.c_row, from_zero);
     }
+    alignas(64) T border[max_tile_rows * columns] = {};  // whole, so that a border runs the same instructions
+    for (std::int64_t row = 0; row < height && !from_zero; ++row)
+      for (std::int64_t column = 0; column < width; ++column)
+        border[row * columns + column] = c[row * p.c_row + column * p.c_column];
+    kernel(depth, a(i), b, b_row, border, columns, false);
+    for (std::int64_t row = 0; row < height; ++row)
+      for (std::int64_t column = 0; column < width; ++column)
+        c[row * p.c_row + column * p.c_column] = border[row * columns + column];
   }
-
-  static constexpr std::int64_t most_depth = 256;  // a panel of B stays in the first-level cache
 };
 
 template <class T>
 void multiply(const Product<T>& p) {
   constexpr std::int64_t columns = tile_columns<T>, most_m = 128 * max_tile_rows, most_n = 128 * columns;
-  constexpr std::int64_t pack_grain = 1 << 15;  // elements
   const std::int64_t row_tiles = ceil_div(p.m, max_tile_rows);
+  const std::int64_t most_depth = ceil_div(p.k, ceil_div(p.k, Chunk<T>::most_depth));  // chunks alike
   Chunk<T> chunk{};
   chunk.product = &p;
   chunk.tile_rows = ceil_div(p.m, row_tiles);
-  const std::int64_t rows = chunk.tile_rows, group_rows = 5 * rows, group_columns = 4 * columns;
+  const std::int64_t rows = chunk.tile_rows, group_rows = 16 * rows, group_columns = 16 * columns;
   const bool reads_b_once = row_tiles <= 2;
   for (chunk.j0 = 0; chunk.j0 < p.n; chunk.j0 += most_n) {
     chunk.n = std::min(most_n, p.n - chunk.j0);
-    for (chunk.d0 = 0; chunk.d0 < p.k; chunk.d0 += Chunk<T>::most_depth) {
-      const std::int64_t depth = chunk.depth = std::min(Chunk<T>::most_depth, p.k - chunk.d0);
+    for (chunk.d0 = 0; chunk.d0 < p.k; chunk.d0 += most_depth) {
+      const std::int64_t depth = chunk.depth = std::min(most_depth, p.k - chunk.d0);
       if (!reads_b_once) {
         const std::int64_t panels = ceil_div(chunk.n, columns);
         T* packed = workspace<PackedB, T>(panels * columns * depth);
-        parallel_for(panels, ceil_div(pack_grain, columns * depth), [&](std::int64_t begin, std::int64_t end) {
-          pack(begin, end, chunk.n, depth, columns, p.b + chunk.d0 * p.b_depth + chunk.j0 * p.b_column, p.b_column,
-               p.b_depth, packed);
-        });
+        pack(0, panels, chunk.n, depth, columns, p.b + chunk.d0 * p.b_depth + chunk.j0 * p.b_column, p.b_column,
+             p.b_depth, packed);
         chunk.packed_b = packed;
       }
       for (chunk.i0 = 0; chunk.i0 < p.m; chunk.i0 += most_m / rows * rows) {
         chunk.m = std::min(most_m / rows * rows, p.m - chunk.i0);
         const std::int64_t panels = ceil_div(chunk.m, rows);
         T* packed = workspace<PackedA, T>(panels * rows * depth);
-        parallel_for(panels, ceil_div(pack_grain, rows * depth), [&](std::int64_t begin, std::int64_t end) {
-          pack(begin, end, chunk.m, depth, rows, p.a + chunk.d0 * p.a_depth + chunk.i0 * p.a_row, p.a_row, p.a_depth,
-               packed);
-        });
+        pack(0, panels, chunk.m, depth, rows, p.a + chunk.d0 * p.a_depth + chunk.i0 * p.a_row, p.a_row, p.a_depth,
+             packed);
         chunk.packed_a = packed;
-        const std::int64_t across = ceil_div(chunk.n, group_columns), count = ceil_div(chunk.m, group_rows) * across;
-        const std::int64_t grain = ceil_div(1 << 17, group_rows * group_columns * depth);
-        parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t item = begin; item < end; ++item) {
-            const std::int64_t i = item / across * group_rows, j = item % across * group_columns;
+        for (std::int64_t j = 0; j < chunk.n; j += group_columns)
+          for (std::int64_t i = 0; i < chunk.m; i += group_rows)
             chunk.run(i, std::min(i + group_rows, chunk.m), j, std::min(j + group_columns, chunk.n));
-          }
-        });
       }
     }
   }
 }
 
+/// How C is cut for that many threads: each packs what it needs itself, which costs its rows and columns.
+template <class T>
+struct Cut {
+  std::int64_t m, n;  // of a piece
+
+  Cut(const Product<T>& p, std::int64_t threads) : m(p.m), n(p.n) {
+    constexpr std::int64_t columns = tile_columns<T>, rows = max_tile_rows, packing = 32;  // multiplications an element
+    const auto cost = [](std::int64_t height, std::int64_t width) {
+      return height * width + packing * (height + width);
+    };
+    std::int64_t least = cost(m, n);
+    for (std::int64_t down = 1; down <= threads; ++down) {
+      const std::int64_t height = ceil_div(ceil_div(p.m, down), rows) * rows,
+                         width = ceil_div(ceil_div(p.n, threads / down), columns) * columns;
+      if (cost(height, width) >= least) continue;
+      least = cost(height, width);
+      m = height;
+      n = width;
+    }
+  }
+};
+
 }  // namespace
 
 template <class T>
 void blocked_gemm(const GemmProblem& problem, const T* a, const T* b, T* c) {
-  // Many products: one thread each. Few: all threads at one.
-  const std::int64_t enough = 4 * thread_count();
-  const std::int64_t grain = problem.batch >= enough ? 1 : problem.batch;
-  parallel_for(problem.batch, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) multiply(product_of(problem, i, a, b, c));
+  constexpr double enough_work = 8e6;  // that another thread repays its packing and waking
+  const std::int64_t threads = thread_count();
+  const double products = static_cast<double>(problem.batch), flops = problem.flops() / products;
+  // Many products: one thread each. Few: all threads at each.
+  const bool is_shared = problem.batch < 4 * threads && flops >= 2 * enough_work;
+  if (!is_shared) {
+    const auto grain = static_cast<std::int64_t>(std::min(products, 2e5 / std::max(flops, 1.0) + 1));
+    parallel_for(problem.batch, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) multiply(product_of(problem, i, a, b, c));
+    });
+    return;
+  }
+  const Product<T> first = product_of(problem, 0, a, b, c);
+  const Cut<T> cut(first, std::min(threads, static_cast<std::int64_t>(flops / enough_work)));
+  const std::int64_t down = ceil_div(first.m, cut.m), across = ceil_div(first.n, cut.n);
+  parallel_for(problem.batch * down * across, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t piece = begin; piece < end; ++piece) {
+      Product<T> p = product_of(problem, piece / (down * across), a, b, c);
+      const std::int64_t i = piece / across % down * cut.m, j = piece % across * cut.n;
+      p.m = std::min(cut.m, p.m - i);
+      p.n = std::min(cut.n, p.n - j);
+      p.a += i * p.a_row;
+      p.b += j * p.b_column;
+      p.c += i * p.c_row + j * p.c_column;
+      multiply(p);
+    }
   });
 }
 

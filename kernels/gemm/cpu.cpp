@@ -6,6 +6,7 @@
 
 #include "kernels/ceil_div.hpp"
 #include "kernels/gemm/blocked.hpp"
+#include "kernels/gemm/vector.hpp"
 #include "kernels/parallel.hpp"
 
 #ifdef ORBITGRAD_HAVE_OPENBLAS
@@ -104,6 +105,10 @@ void openblas(const GemmProblem& problem, const T* a, const T* b, T* c) {
                 });
 }
 
+/// Our own packs once for many tiles. Measured with vectors of 64 bytes (docs/benchmarks.md): there OpenBLAS is ahead
+/// where C has few columns.
+bool openblas_is_faster(const GemmProblem& p) { return vector_bytes < 64 || p.n < 16; }
+
 bool fits_blas(const GemmProblem& p) {
   constexpr std::int64_t most = 1LL << 30;
   return p.m < most && p.n < most && p.k < most && p.lda < most && p.ldb < most && p.ldc < most;
@@ -125,7 +130,7 @@ void gemm(const GemmProblem& problem, const T* a, const T* b, T* c) {
                            : Registry<Gemm<T>>::find(problem.implementation, DeviceKind::cpu, problem);
   if (forced != nullptr) return forced->launch(problem, a, b, c);
 #ifdef ORBITGRAD_HAVE_OPENBLAS
-  if (fits_blas(problem)) return openblas(problem, a, b, c);
+  if (fits_blas(problem) && openblas_is_faster(problem)) return openblas(problem, a, b, c);
 #endif
   blocked(problem, a, b, c);
 }

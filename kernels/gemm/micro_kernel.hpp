@@ -52,15 +52,16 @@ void gather_micro_kernel(std::int64_t depth, const T* a, const T* b, const std::
       for (int half = 0; half < 2; ++half) store(c + set * c_set + row * c_row + half * lanes<T>, sum[set][row][half]);
 }
 
-/// The same with row_d = d: b has rows `b_row` apart.
+/// The same with row_d = d: b has rows `b_row` apart. With from_zero it writes c and does not read it.
 template <class T, int Rows>
-void micro_kernel(std::int64_t depth, const T* a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
+void micro_kernel(std::int64_t depth, const T* a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
+                  bool from_zero) {
   if (depth <= 0) return;  // else g++ keeps a second copy of the sums for a loop that never runs
   Vector<T> sum[Rows][2];
 #pragma GCC unroll 16
   for (int row = 0; row < Rows; ++row) {
-    sum[row][0] = load(c + row * c_row);
-    sum[row][1] = load(c + row * c_row + lanes<T>);
+    sum[row][0] = from_zero ? Vector<T>{} : load(c + row * c_row);
+    sum[row][1] = from_zero ? Vector<T>{} : load(c + row * c_row + lanes<T>);
   }
   for (std::int64_t d = 0; d < depth; ++d) {
     const Vector<T> b0 = load(b), b1 = load(b + lanes<T>);
@@ -81,7 +82,7 @@ void micro_kernel(std::int64_t depth, const T* a, const T* b, std::int64_t b_row
 }
 
 template <class T>
-using MicroKernel = void(std::int64_t, const T*, const T*, std::int64_t, T*, std::int64_t);
+using MicroKernel = void(std::int64_t, const T*, const T*, std::int64_t, T*, std::int64_t, bool);
 
 /// The micro-kernel of that many rows, 1..max_tile_rows.
 template <class T>

@@ -107,6 +107,7 @@ template <class T>
     _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), reinterpret_cast<__m512d>(value));
   }
 #else
+  if (mask == (1u << lanes<T>)-1) return store(to, value);
   for (int lane = 0; lane < lanes<T>; ++lane)
     if (mask >> lane & 1) to[lane] = value[lane];
 #endif

@@ -97,7 +97,7 @@ void multiply(const IrrepProblem<T>& problem, MicroKernel<T>* kernel, std::int64
       for (std::int64_t i = 0; i < product.width * problem.row_tiles; ++i)
         kernel(depth, filter + ((product.filter * problem.row_tiles + i) * problem.depth() + first) * problem.rows,
                panels + t * tile_panels + product.panel * panel, columns,
-               sums + t * tile_sums + (product.out * problem.row_tiles + i) * problem.rows * columns, columns);
+               sums + t * tile_sums + (product.out * problem.row_tiles + i) * problem.rows * columns, columns, false);
 }
 
 /// Transforms the sums [tile][sum][field][column] back, adds the bias and writes them.

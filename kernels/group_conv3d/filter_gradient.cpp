@@ -40,7 +40,7 @@ void add_products(const RowTiles& tiles, const T* left, const T* right, std::int
   for (std::int64_t column = 0; column < columns; column += tile_columns<T>)
     for (std::int64_t tile = 0; tile < tiles.count; ++tile)
       kernel(width, left + tile * width * tiles.height, right + column * width, tile_columns<T>,
-             sums + tile * tiles.height * columns + column, columns);
+             sums + tile * tiles.height * columns + column, columns, false);
 }
 
 /// One channel group.

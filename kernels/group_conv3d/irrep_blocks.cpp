@@ -173,7 +173,7 @@ void run(const Blocks<T>& problem, const FieldTransform<T>& forward, const Frame
             for (std::int64_t tile_row = 0; tile_row < tiles.count; ++tile_row)
               kernel(depth, factors + (tile_row * all + c * depth) * tiles.height,
                      panel + f * depth * width + i * depth, columns,
-                     sum + tile_row * tiles.height * row + f * width + i, row);
+                     sum + tile_row * tiles.height * row + f * width + i, row, false);
         panel += block.size * depth * width;
         factors += tiles.padded() * all;
         sum += tiles.padded() * row;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "tests/kernels/case_table.hpp"
+#include "tests/thread_count.hpp"
 
 namespace orbitgrad::testing {
 namespace {
@@ -72,6 +74,39 @@ TEST(Gemm, MatchesTheNaiveProduct) {
         check<double>(problem, kind);
       }
     }
+}
+
+TEST(Gemm, LargeProductsHaveTheSameBitsForEveryNumberOfThreads) {
+  // Large enough to be cut: squarely, along one side, across several depths, and a batch.
+  for (const Case& c :
+       {Case{400, 300, 300, 1}, Case{17, 2000, 700, 1}, Case{3000, 70, 90, 1}, Case{200, 210, 300, 3}}) {
+    const auto problem = dense_gemm(c.m, c.n, c.k, c.k == 700, c.k != 90, false, c.batch);
+    const auto a = make_data<float>(c.batch * c.m * c.k, 1, Data::random),
+               b = make_data<float>(c.batch * c.k * c.n, 2, Data::random);
+    for (const auto& implementation : Registry<Gemm<float>>::all()) {
+      if (implementation.device != DeviceKind::cpu) continue;
+      SCOPED_TRACE(fmt::format("{} m {} n {} k {}", implementation.name, c.m, c.n, c.k));
+      std::vector<float> expected;
+      for (const int threads : {1, 2, 3, 4, 7}) {
+        const ThreadCount scope(threads);
+        std::vector<float> result(static_cast<std::size_t>(c.batch * c.m * c.n), NAN);
+        implementation.launch(problem, a.data(), b.data(), result.data());
+        if (expected.empty()) expected = result;
+        EXPECT_TRUE(same_bits(result, expected)) << threads << " threads";
+      }
+      for (std::size_t at = 0; at < expected.size(); at += 997) {  // some of them against the sum written out
+        const auto i = static_cast<std::int64_t>(at), batch = i / (c.m * c.n), row = i / c.n % c.m, column = i % c.n;
+        double sum = 0;
+        for (std::int64_t d = 0; d < c.k; ++d) {
+          const std::int64_t in_a = problem.transpose_a ? d * c.m + row : row * c.k + d,
+                             in_b = problem.transpose_b ? column * c.k + d : d * c.n + column;
+          sum += static_cast<double>(a[static_cast<std::size_t>(batch * c.m * c.k + in_a)]) *
+                 static_cast<double>(b[static_cast<std::size_t>(batch * c.k * c.n + in_b)]);
+        }
+        EXPECT_NEAR(static_cast<double>(expected[at]), sum, 1e-3);
+      }
+    }
+  }
 }
 
 TEST(Gemm, LeadingDimensionsAndSharedOperands) {
