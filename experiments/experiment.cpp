@@ -6,19 +6,25 @@ namespace orbitgrad::experiments {
 
 namespace {
 
-std::vector<Experiment>& registry() {
-  static std::vector<Experiment> list;
+template <class T>
+std::vector<T>& registry() {
+  static std::vector<T> list;
   return list;
+}
+
+template <class T>
+void add_by_name(T entry) {
+  auto& list = registry<T>();
+  const auto place = std::ranges::upper_bound(list, entry.name, {}, &T::name);
+  list.insert(place, std::move(entry));
 }
 
 }  // namespace
 
-const std::vector<Experiment>& experiments() { return registry(); }
+const std::vector<Experiment>& experiments() { return registry<Experiment>(); }
+const std::vector<Reproduction>& reproductions() { return registry<Reproduction>(); }
 
-ExperimentRegistration::ExperimentRegistration(Experiment experiment) {
-  auto& list = registry();
-  const auto place = std::ranges::upper_bound(list, experiment.name, {}, &Experiment::name);
-  list.insert(place, std::move(experiment));
-}
+ExperimentRegistration::ExperimentRegistration(Experiment experiment) { add_by_name(std::move(experiment)); }
+ReproductionRegistration::ReproductionRegistration(Reproduction reproduction) { add_by_name(std::move(reproduction)); }
 
 }  // namespace orbitgrad::experiments

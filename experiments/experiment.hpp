@@ -31,4 +31,18 @@ struct ExperimentRegistration {
   explicit ExperimentRegistration(Experiment experiment);
 };
 
+/// A published result as one command, `orbitgrad reproduce NAME`, registered in the same way.
+struct Reproduction {
+  std::string name;
+  std::string description;           // one line
+  Action (*install)(CLI::App& app);  // adds the options of `orbitgrad reproduce NAME`
+};
+
+/// All of them, by name.
+const std::vector<Reproduction>& reproductions();
+
+struct ReproductionRegistration {
+  explicit ReproductionRegistration(Reproduction reproduction);
+};
+
 }  // namespace orbitgrad::experiments

@@ -74,7 +74,7 @@ std::string run_gnuplot(const std::filesystem::path& script, const std::filesyst
 }
 
 void draw_one(const std::vector<Curve>& curves, const std::string& metric, const std::string& terminal,
-              const std::filesystem::path& base) {
+              const std::filesystem::path& base, const PlotOptions& options) {
   std::filesystem::path target = base;
   target += "." + terminal;
   const auto beside = [&](const char* ending) {
@@ -83,7 +83,7 @@ void draw_one(const std::vector<Curve>& curves, const std::string& metric, const
     return Scratch{path};
   };
   const Scratch script = beside(".gp"), complaints = beside(".log"), picture = beside("");
-  write_file_atomically(script.path, gnuplot_script(curves, metric, terminal, picture.path));
+  write_file_atomically(script.path, gnuplot_script(curves, metric, terminal, picture.path, options));
   std::string complaint = run_gnuplot(script.path, complaints.path);
   std::ranges::replace(complaint, '\n', ' ');
   require(complaint.empty(), op, "gnuplot could not draw {}: {}. Check that it has the terminal {}.", target.string(),
@@ -114,24 +114,44 @@ Curve curve_of(std::string title, const std::vector<Record>& lines, const std::s
 }
 
 std::string gnuplot_script(const std::vector<Curve>& curves, const std::string& metric, const std::string& terminal,
-                           const std::filesystem::path& file) {
+                           const std::filesystem::path& file, const PlotOptions& options) {
   std::string text = fmt::format(
-      "set terminal {} size 900,600 noenhanced\nset output {}\nset xlabel 'step'\nset ylabel {}\nset grid\n"
+      "set terminal {} size 900,600 noenhanced\nset output {}\nset xlabel {}\nset ylabel {}\nset grid\n"
       "set key outside below\n",
-      terminal == "png" ? "pngcairo" : "svg", in_quotes(file.string()), in_quotes(metric));
+      terminal == "png" ? "pngcairo" : "svg", in_quotes(file.string()), in_quotes(options.x_label), in_quotes(metric));
+  if (options.log_x) text += "set logscale x\n";
+  if (options.log_y) text += "set logscale y\nset format y '%.0e'\n";
+  if (!options.x_names.empty()) {
+    std::string names;
+    for (std::size_t i = 0; i < options.x_names.size(); ++i)
+      names += fmt::format("{}{} {}", i == 0 ? "" : ", ", in_quotes(options.x_names[i]), i);
+    text += fmt::format("set xtics rotate by -30 ({})\nset xrange [-0.5:{}]\n", names,
+                        static_cast<double>(options.x_names.size()) - 0.5);
+  }
   std::string plots;
   for (std::size_t i = 0; i < curves.size(); ++i) {
     text += fmt::format("$curve{} << END\n", i);
-    for (const auto& [x, y] : curves[i].points) text += fmt::format("{} {}\n", x, y);
+    for (std::size_t k = 0; k < curves[i].points.size(); ++k) {
+      text += fmt::format("{} {}", curves[i].points[k].first, curves[i].points[k].second);
+      text += curves[i].deviations.empty() ? "\n" : fmt::format(" {}\n", curves[i].deviations[k]);
+    }
     text += "END\n";
     if (i > 0) plots += ", ";
-    plots += fmt::format("$curve{} using 1:2 with linespoints pointsize 0.3 title {}", i, in_quotes(curves[i].title));
+    const std::string title = in_quotes(curves[i].title);
+    const bool joined = options.x_names.empty(), bars = !curves[i].deviations.empty();
+    if (bars)
+      plots += fmt::format("$curve{} using 1:2:3 with yerrorbars linecolor {} pointtype 7 pointsize 0.7 {}", i, i + 1,
+                           joined ? "notitle, " : "title " + title);
+    if (joined || !bars)
+      plots += fmt::format("$curve{} using 1:2 with {} linecolor {} title {}", i,
+                           joined ? "linespoints pointsize 0.3" : "points pointtype 7 pointsize 0.8", i + 1, title);
   }
   return text + "plot " + plots + "\n";
 }
 
-void draw(const std::vector<Curve>& curves, const std::string& metric, const std::filesystem::path& base) {
-  for (const char* terminal : {"svg", "png"}) draw_one(curves, metric, terminal, base);
+void draw(const std::vector<Curve>& curves, const std::string& metric, const std::filesystem::path& base,
+          const PlotOptions& options) {
+  for (const char* terminal : {"svg", "png"}) draw_one(curves, metric, terminal, base, options);
 }
 
 }  // namespace orbitgrad::experiments

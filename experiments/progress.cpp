@@ -10,14 +10,11 @@
 
 namespace orbitgrad::experiments {
 
-namespace {
-
-bool understands_rewriting(std::FILE* out) {
+bool Progress::is_terminal(std::FILE* out) {
   const char* terminal = std::getenv("TERM");
-  return ::isatty(::fileno(out)) == 1 && (terminal == nullptr || std::string_view(terminal) != "dumb");
+  return out != nullptr && ::isatty(::fileno(out)) == 1 &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
-
-}  // namespace
 
 std::string duration_text(double seconds) {
   const auto total = static_cast<std::int64_t>(std::llround(std::max(seconds, 0.0)));
@@ -26,12 +23,13 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {:02} min", total / 3600, total / 60 % 60);
 }
 
-Progress::Progress(std::string label, std::FILE* out) : Progress(std::move(label), out, understands_rewriting(out)) {}
+Progress::Progress(std::string label, std::FILE* out) : Progress(std::move(label), out, is_terminal(out)) {}
 
 Progress::Progress(std::string label, std::FILE* out, bool is_terminal)
     : label_(std::move(label)), out_(out), is_terminal_(is_terminal) {}
 
 Progress::~Progress() {
+  if (out_ == nullptr) return;
   if (line_is_open_) std::fputc('\n', out_);
   std::fflush(out_);
 }
@@ -73,6 +71,7 @@ void Progress::epoch(const ProgressState& state) {
 }
 
 void Progress::note(const std::string& text) {
+  if (out_ == nullptr) return;
   clear();
   fmt::print(out_, "{}\n", text);
   std::fflush(out_);

@@ -21,10 +21,12 @@ struct ProgressState {
 
 class Progress {
  public:
-  /// Writes to `out`; `label` opens every line.
+  /// Writes to `out`, or nothing if it is null; `label` opens every line.
   explicit Progress(std::string label, std::FILE* out = stdout);
   /// Tells, rather than asks, whether `out` is a terminal.
   Progress(std::string label, std::FILE* out, bool is_terminal);
+  /// Whether a line can be rewritten there.
+  static bool is_terminal(std::FILE* out);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();

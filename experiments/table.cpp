@@ -24,6 +24,20 @@ std::string Table::to_string() const {
   return text;
 }
 
+std::string Table::to_markdown() const {
+  std::string text;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    std::string line = "|", rule = "|";
+    for (std::size_t column = 0; column < rows_.front().size(); ++column) {
+      line += fmt::format(" {} |", column < rows_[row].size() ? rows_[row][column] : "");
+      rule += column == 0 ? " --- |" : " ---: |";
+    }
+    text += line + "\n";
+    if (row == 0) text += rule + "\n";
+  }
+  return text;
+}
+
 std::string with_thousands(long long number) {
   std::string digits = fmt::format("{}", number);
   for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0); place -= 3)

@@ -12,6 +12,8 @@ class Table {
   /// One cell per column; missing ones stay empty.
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   std::string to_string() const;
+  /// As a table of Markdown.
+  std::string to_markdown() const;
 
  private:
   std::vector<std::vector<std::string>> rows_;

@@ -26,6 +26,7 @@ constexpr Command commands[] = {
     {"quickstart", "Train an ordinary and an equivariant network on generated digits and compare them (two minutes)",
      quickstart_command},
     {"train", "Train a network of an experiment", train_command},
+    {"reproduce", "Run all of a published experiment: its matrix, tables and plots", reproduce_command},
     {"eval", "Evaluate the network of a run on its test data", eval_command},
     {"equivariance", "Measure how equivariant the network of a run is, for every group element", equivariance_command},
     {"list", "List experiments, models and data sets", list_command},

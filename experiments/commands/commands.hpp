@@ -7,6 +7,7 @@
 namespace orbitgrad::experiments {
 
 Action train_command(CLI::App& app);
+Action reproduce_command(CLI::App& app);
 Action quickstart_command(CLI::App& app);
 Action eval_command(CLI::App& app);
 Action equivariance_command(CLI::App& app);

@@ -1,0 +1,76 @@
+// orbitgrad reproduce symmetry-cloning
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "experiments/commands/cloning_options.hpp"
+#include "experiments/commands/usage.hpp"
+#include "experiments/experiment.hpp"
+#include "experiments/symmetry_cloning/matrix.hpp"
+
+namespace orbitgrad::experiments {
+
+namespace {
+
+struct CommandOptions {
+  MatrixOptions matrix;
+  bool quick = false;
+};
+
+/// What is not given stands as in the quick matrix.
+void make_quick(const CLI::App& app, MatrixOptions& matrix) {
+  const MatrixOptions given = matrix;
+  matrix = quick_matrix(matrix);
+  const auto keep = [&](const char* name, auto& target, const auto& value) {
+    if (app.count(name) > 0) target = value;
+  };
+  keep("--side", matrix.cell.data.side, given.cell.data.side);
+  keep("--train-count", matrix.cell.data.train_count, given.cell.data.train_count);
+  keep("--epochs", matrix.cell.training.epochs, given.cell.training.epochs);
+  keep("--lambdas", matrix.lambdas, given.lambdas);
+  keep("--students", matrix.students, given.students);
+  keep("--seeds", matrix.seeds, given.seeds);
+}
+
+void reproduce(const CLI::App& app, CommandOptions options) {
+  constexpr std::string_view op = "reproduce symmetry-cloning";
+  MatrixOptions& matrix = options.matrix;
+  if (options.quick) make_quick(app, matrix);
+  std::vector<std::string> tasks;
+  for (const CloningTask& task : cloning_tasks()) tasks.push_back(task.name);
+  for (const std::string& task : matrix.tasks) check_choice(op, "task", task, tasks);
+  for (const std::string& mode : matrix.modes) check_choice(op, "mode", mode, cloning_mode_names());
+  for (const std::string& student : matrix.students) check_choice(op, "student", student, models::student_names());
+  check_cloning_names(op, matrix.cell);
+  if (!matrix.cell.data.data.empty()) matrix.cell.data.data = std::filesystem::absolute(matrix.cell.data.data);
+  reproduce_symmetry_cloning(matrix);
+}
+
+Action install(CLI::App& app) {
+  const auto options = std::make_shared<CommandOptions>();
+  MatrixOptions& matrix = options->matrix;
+  matrix.cell.data.side = 14;
+  matrix.cell.data.train_count = 10000;
+  matrix.cell.training.epochs = 10;
+  matrix.cell.clone.steps = 4000;
+  app.add_flag("--quick", options->quick, "10,000 digits, four epochs, one seed and student: under 15 minutes");
+  const auto list = [&app](const std::string& name, auto& target, const std::string& description) {
+    app.add_option(name, target, description)->delimiter(',')->capture_default_str();
+  };
+  list("--tasks", matrix.tasks, "Tasks, by commas");
+  list("--modes", matrix.modes, "Modes; see orbitgrad train cloning/t2-sym --help");
+  list("--students", matrix.students, "Students; the first one goes through all lambdas");
+  list("--lambdas", matrix.lambdas, "Weights of the divergence");
+  app.add_option("--seeds", matrix.seeds, "Seeds 0, 1, ..")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_flag("!--no-closed-forms", matrix.closed_forms, "Leave out the checks of rates, floors and bounds");
+  app.add_option("--out", matrix.out, "Folder; what is finished in it is kept")->capture_default_str();
+  add_cloning_options(app, matrix.cell, CloningOptionSet::shared_by_cells);
+  return [&app, options] { reproduce(app, *options); };
+}
+
+const ReproductionRegistration registration{
+    {.name = "symmetry-cloning",
+     .description = "Huang et al., Symmetry From Scratch (2024): cloned layers keep or break a symmetry of digits",
+     .install = install}};
+
+}  // namespace
+}  // namespace orbitgrad::experiments

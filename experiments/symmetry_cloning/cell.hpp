@@ -1,0 +1,41 @@
+// One cell of the experiment symmetry-cloning: a mode on a task with one seed. It is trained, and judged by its
+// accuracy on the test digits where they are and moved, by how often the answer stays when a digit moves, and by how
+// much of the symmetry its layers keep, before training and after.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "experiments/symmetry_cloning/clones.hpp"
+#include "experiments/symmetry_cloning/modes.hpp"
+#include "experiments/training.hpp"
+
+namespace orbitgrad::experiments {
+
+struct CellOptions {
+  std::string task = "t2-sym";
+  std::string mode = "kl_weight";
+  CloneSettings clone = {};
+  models::SkeletonOptions skeleton = {};  // side and group as of digits and task, unless group_override
+  std::string group = {};                 // point group of the teacher; empty: that of the task
+  double lambda = 0, prior_deviation = 1e-3, theta_rate = 0.1;
+  TaskDataOptions data = {};
+  TrainingOptions training = {.epochs = 20, .learning_rate = 1e-2, .schedule = "cosine", .log_steps = 0};
+
+  /// The skeleton with the side of the digits and the group of the teacher.
+  models::SkeletonOptions full_skeleton() const;
+};
+
+/// All that decides the result.
+Record settings_of(const CellOptions& options);
+/// Error, with the nearest name: an unknown task, mode, clone mode, student, source; lambda is below 0, or above it in
+/// a mode without one; a clone that does not fit its mode.
+void check_cell(const CellOptions& options);
+
+/// accuracy_original, accuracy_moved, ceiling, consistency, nmse (of the clone), parameters, and for each layer i
+/// equivariance_before_i, equivariance_after_i, delta_before_i, delta_after_i where they are defined.
+/// Trains in the folder `run`, if there is one, from its checkpoint on.
+Record run_cell(const CellOptions& options, const TaskData& data, const std::filesystem::path& clone_cache,
+                RunDirectory* run, Progress& progress);
+
+}  // namespace orbitgrad::experiments

@@ -1,0 +1,62 @@
+// The clones of an experiment: one student per layer of the skeleton, cloned once per seed and kept in a file that is
+// named after all that decides them, so that every mode and task starts from the same clone.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/progress.hpp"
+#include "experiments/record.hpp"
+#include "models/symmetry_cloning/cloning.hpp"
+#include "models/symmetry_cloning/network.hpp"
+
+namespace orbitgrad::experiments {
+
+struct CloneSettings {
+  std::string mode = "conditional";      // or fixed_tau: models/symmetry_cloning/clone_options.hpp
+  std::string student = "hyper_linear";  // models/symmetry_cloning/student.hpp
+  std::string source = "noise";
+  std::string granularity = "layer";  // each layer by itself; block: all with ReLU between; logit: the whole network
+  double sigma = 0.1;                 // of the source dataset_noise
+  bool include_activation = false;    // the layer with its ReLU is cloned
+  std::int64_t hidden = 256;          // width of the students that are MLPs
+  double stop_nmse = 0;               // 0: that of the student
+  std::int64_t steps = 20000, batch = 512;
+  std::uint64_t seed = 0;
+};
+
+/// Sets in `record` all that `more` has.
+void add_all(Record& record, const Record& more);
+
+const std::vector<std::string>& granularity_names();
+
+Record settings_of(const CloneSettings& settings);
+Record settings_of(const models::SkeletonOptions& skeleton);
+/// Error, with the nearest name: an unknown mode, student or source; a student that does not fit the mode; a
+/// granularity that does not fit the mode.
+void check_clone_settings(const CloneSettings& settings);
+
+struct LayerCloneReport {
+  std::int64_t steps = 0;
+  double nmse = 0;
+  std::string reason;                                 // why it stopped
+  std::vector<std::pair<double, double>> curve = {};  // step, NMSE
+};
+
+struct Clones {
+  models::LayerStudents students;
+  std::vector<LayerCloneReport> layers;
+  double seconds = 0;  // that cloning took, when it was done
+
+  /// The worst of the layers. Cloned as a block or by logits, they share one error.
+  double nmse() const;
+};
+
+/// Clones the layers, or reads them from `cache` if it has them; they are written there, whole or not at all. `images`
+/// [M, 1, side, side] for the sources that read images; deeper layers then see the features of a random teacher.
+/// Error: as check_clone_settings; a file of the cache is damaged.
+Clones make_clones(const models::SkeletonOptions& skeleton, const CloneSettings& settings, const Tensor& images,
+                   const std::filesystem::path& cache, Progress& progress);
+
+}  // namespace orbitgrad::experiments

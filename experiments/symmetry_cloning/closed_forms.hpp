@@ -1,0 +1,17 @@
+// What theory says of cloning and a few seconds can check: the rates of linear students, the floors of the marginal
+// mode, the bound of the equivariance error by the clone's error, and what inputs taken from images leave unlearned.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "experiments/record.hpp"
+#include "experiments/symmetry_cloning/tasks.hpp"
+
+namespace orbitgrad::experiments {
+
+/// Records {what, measured, expected, holds}, `expected` a text. They are read from closed_forms.jsonl in the folder if
+/// it has them, for they depend on the digits alone.
+std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::filesystem::path& out);
+
+}  // namespace orbitgrad::experiments

@@ -1,0 +1,109 @@
+// What a reproduction has to show: the clone follows its teacher where the symmetry holds, and leaves the ceiling of
+// invariance behind where it does not, the more so the less lambda holds it.
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "experiments/symmetry_cloning/report_plots.hpp"
+
+namespace orbitgrad::experiments {
+
+namespace {
+
+class Judge {
+ public:
+  explicit Judge(const std::vector<Record>& cells) : cells_(cells), groups_(groups_of(cells)) {}
+
+  /// Accuracy on moved digits, in percent; nothing if the cells did not run.
+  std::optional<double> moved(const std::string& task, const std::string& mode, double lambda = 0) const {
+    return measure(task, mode, lambda, "accuracy_moved", 100);
+  }
+  std::optional<double> measure(const std::string& task, const std::string& mode, double lambda,
+                                const std::string& name, double unit) const {
+    for (const Group& group : groups_) {
+      const bool is_main = group.student.empty() || group.student == "hyper_linear";
+      if (group.task != task || group.mode != mode || group.lambda != lambda || !is_main) continue;
+      const Statistic value = statistic_of(cells_, group, name);
+      if (value.count > 0) return unit * value.mean;
+    }
+    return {};
+  }
+  std::vector<double> lambdas(const std::string& task) const {
+    std::vector<double> found;
+    for (const Group& group : groups_)
+      if (group.task == task && group.mode == "kl_weight" && group.student == "hyper_linear")
+        found.push_back(group.lambda);
+    std::ranges::sort(found);
+    return found;
+  }
+  void add(const std::string& what, double measured, const std::string& expected, bool holds) {
+    rows_.push_back({{"what", what}, {"measured", measured}, {"expected", expected}, {"holds", holds}});
+  }
+  std::vector<Record> rows() { return std::move(rows_); }
+
+ private:
+  const std::vector<Record>& cells_;
+  std::vector<Group> groups_;
+  std::vector<Record> rows_;
+};
+
+void judge_symmetric(Judge& judge, const std::string& task) {
+  const auto frozen = judge.moved(task, "frozen"), teacher = judge.moved(task, "teacher"),
+             init = judge.moved(task, "init"), mlp = judge.moved(task, "mlp"), random = judge.moved(task, "random");
+  if (frozen && teacher)
+    judge.add(task + ": frozen clone minus teacher, moved, points", *frozen - *teacher, "within 1",
+              std::abs(*frozen - *teacher) <= 1);
+  if (frozen && mlp)
+    judge.add(task + ": frozen clone minus MLP, moved, points", *frozen - *mlp, "far above 0", *frozen - *mlp > 5);
+  if (frozen && random)
+    judge.add(task + ": frozen clone minus the same layers not cloned, moved, points", *frozen - *random, "above 0",
+              *frozen > *random);
+  if (frozen && init && random)
+    judge.add(task + ": init without divergence, moved, %", *init,
+              fmt::format("between {:.2f} (random) and {:.2f} (frozen)", *random, *frozen),
+              std::min(*random, *frozen) <= *init && *init <= std::max(*random, *frozen));
+}
+
+void judge_breaking(Judge& judge, const std::string& task) {
+  const auto ceiling = judge.measure(task, "frozen", 0, "ceiling", 100);
+  if (!ceiling) return;
+  for (const char* mode : {"frozen", "teacher"})
+    if (const auto value = judge.moved(task, mode))
+      judge.add(fmt::format("{}: {}, moved, %", task, mode), *value, fmt::format("at most {:.2f}", *ceiling),
+                *value <= *ceiling);
+  const auto lambdas = judge.lambdas(task);
+  if (const auto value = judge.moved(task, "init"))
+    judge.add(task + ": init, moved, %", *value, fmt::format("clearly above {:.2f}", *ceiling), *value > *ceiling + 3);
+  if (lambdas.empty()) return;
+  if (const auto value = judge.moved(task, "kl_weight", lambdas.front()))
+    judge.add(fmt::format("{}: kl_weight with lambda {:g}, moved, %", task, lambdas.front()), *value,
+              fmt::format("clearly above {:.2f}", *ceiling), *value > *ceiling + 3);
+  const auto falls = [&](const char* what, const std::string& name, double unit) {
+    double largest_rise = -1e9;
+    for (std::size_t i = 0; i + 1 < lambdas.size(); ++i) {
+      const auto low = judge.measure(task, "kl_weight", lambdas[i], name, unit),
+                 high = judge.measure(task, "kl_weight", lambdas[i + 1], name, unit);
+      if (low && high) largest_rise = std::max(largest_rise, *high - *low);
+    }
+    if (largest_rise > -1e9)
+      judge.add(fmt::format("{}: largest change of {} from one lambda to the next larger", task, what), largest_rise,
+                "below 0: it falls throughout", largest_rise < 0);
+  };
+  falls("accuracy on moved digits, points", "accuracy_moved", 100);
+  falls("delta of layer 1", "delta_after_1", 1);
+}
+
+}  // namespace
+
+std::vector<Record> judge(const std::vector<Record>& cells) {
+  Judge judge(cells);
+  for (const CloningTask& task : cloning_tasks()) {
+    if (task.breaks_symmetry())
+      judge_breaking(judge, task.name);
+    else
+      judge_symmetric(judge, task.name);
+  }
+  return judge.rows();
+}
+
+}  // namespace orbitgrad::experiments

@@ -1,0 +1,29 @@
+// The report of the experiment symmetry-cloning: means and deviations over the seeds, the criteria that a reproduction
+// has to meet, tables in Markdown and JSON, and plots by gnuplot.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/record.hpp"
+#include "experiments/symmetry_cloning/matrix.hpp"
+
+namespace orbitgrad::experiments {
+
+struct Statistic {
+  double mean = 0, deviation = 0;  // of a sample; 0 for one value
+  std::int64_t count = 0;
+};
+/// Of the records that have the number, as a number.
+Statistic statistic_of(const std::vector<const Record*>& records, const std::string& name);
+
+/// What must hold by the specification of the method: {what, measured, expected, holds}. A criterion whose cells did
+/// not run is left out.
+std::vector<Record> judge(const std::vector<Record>& cells);
+
+/// Writes results.md, results.json and the plots into options.out and prints results.md. Plots are left out, with a
+/// note, where gnuplot is not to be had.
+void write_report(const MatrixOptions& options, const std::vector<Record>& cells,
+                  const std::vector<Record>& closed_forms);
+
+}  // namespace orbitgrad::experiments
