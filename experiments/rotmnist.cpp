@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.hpp"
+#include "engine/tuning.hpp"
 #include "experiments/table.hpp"
 #include "models/gcnn.hpp"
 
@@ -142,7 +143,7 @@ RotmnistResult train_rotmnist(const RotmnistOptions& options, const Digits* shar
   const Test test(digits);
   Trainer trainer(*network, to_samples(digits.train), options.training,
                   [&](Record& line) { evaluate(line, *network, test, options); });
-  trainer.set_identity({{"model", options.model}, {fingerprint_key, fingerprint(digits)}});
+  trainer.set_identity({{"model", options.model}, {fingerprint_key, fingerprint(digits)}, {"tuning", tuning_in_use()}});
   trainer.restore(run);
   Progress progress(options.model);
   if (options.resume) progress.note(fmt::format("{}  goes on after step {}", options.model, trainer.steps_made()));

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <memory>
 #include <sstream>
 #include <system_error>
 
-#include "engine/device.hpp"
 #include "engine/error.hpp"
 #include "engine/io/file.hpp"
+#include "engine/machine.hpp"
 #include "kernels/gemm/vector.hpp"
 #include "kernels/parallel.hpp"
 
@@ -73,14 +72,6 @@ double measured_gigaflops() {
   return 2.0 * kernels::cpu::lanes<float> * chains * rounds * threads / seconds * 1e-9;
 }
 
-/// What the peaks belong to, on one line.
-std::string machine() {
-  std::string text = device_statuses().front().description;
-  std::ranges::replace(text, '\n', ' ');
-  std::ranges::replace(text, '\t', ' ');
-  return text;
-}
-
 /// One machine a line: GB/s, GFLOP/s, and which it is, with tabs between.
 struct Line {
   Peaks peaks;
@@ -108,17 +99,11 @@ std::vector<Line> lines_of(const std::filesystem::path& file) {
 
 Peaks measure_peaks() { return {measured_gigabytes_per_second(), measured_gigaflops()}; }
 
-std::filesystem::path peaks_file() {
-  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-  const std::filesystem::path folder = cache != nullptr && *cache == '/' ? std::filesystem::path(cache)
-                                       : home != nullptr                 ? std::filesystem::path(home) / ".cache"
-                                                                         : std::filesystem::temp_directory_path();
-  return folder / "orbitgrad" / "peaks.txt";
-}
+std::filesystem::path peaks_file() { return user_cache_folder() / "peaks.txt"; }
 
 Peaks remeasure_peaks(const std::filesystem::path& file) {
   Peaks peaks = measure_peaks();
-  const std::string here = machine();
+  const std::string here = machine_name();
   const std::vector<Line> known = lines_of(file);
   for (const Line& line : known)  // other programs can only make a machine look slower than it is
     if (line.machine == here)
@@ -138,7 +123,7 @@ Peaks remeasure_peaks(const std::filesystem::path& file) {
 }
 
 Peaks machine_peaks(const std::filesystem::path& file) {
-  const std::string here = machine();
+  const std::string here = machine_name();
   for (const Line& line : lines_of(file))
     if (line.machine == here) return line.peaks;
   return remeasure_peaks(file);

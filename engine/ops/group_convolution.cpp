@@ -5,6 +5,7 @@
 #include "engine/ops/bilinear_convolution.hpp"
 #include "engine/ops/convolution_checks.hpp"
 #include "engine/ops/lattice_tables.hpp"
+#include "engine/tuning.hpp"
 #include "groups/printable.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
 
@@ -128,6 +129,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
 
   auto convolution = std::make_shared<Convolution>();
   convolution->tables = lattice_tables(op, group);
+  use_saved_tuning();
   std::int64_t padding = options.padding;
   const Tensor padded = convolution_checks::pad_ahead(x, padding, options.padding_mode);
   kernels::GroupConv2dProblem& problem = convolution->problem;

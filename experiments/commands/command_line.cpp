@@ -33,6 +33,8 @@ constexpr Command commands[] = {
     {"devices", "List what kernels can run on", devices_command},
     {"convert", "Write the tensors of a safetensors file under other names", convert_command},
     {"peaks", "Measure what this machine can do at best, which --profile compares with", peaks_command},
+    {"tune", "Measure which implementation of group convolution is the fastest here, and choose by it from now on",
+     tune_command},
     {"bench", "Count what the CUDA kernels do, on the simulator", bench_command},
     {"bench-report", "Write the page of measured results from their JSON files", bench_report_command},
     {"op", "Run any op of the engine on npy files, with its derivatives", op_command},

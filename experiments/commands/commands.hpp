@@ -19,6 +19,7 @@ Action plot_command(CLI::App& app);
 Action basis_command(CLI::App& app);
 Action groups_command(CLI::App& app);
 Action peaks_command(CLI::App& app);
+Action tune_command(CLI::App& app);
 Action convert_command(CLI::App& app);
 
 /// Makes the action what happens when `app` is called and every word of the command line has been understood.

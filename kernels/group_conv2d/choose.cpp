@@ -1,6 +1,6 @@
 // Which implementation a group convolution takes, and its entry points.
 #include "kernels/group_conv2d/expanded.hpp"
-#include "kernels/group_conv2d/group_conv2d.hpp"
+#include "kernels/group_conv2d/tuning.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 // (docs/benchmarks.md). Irrep blocks win over the orbit gather as soon as their products pay for the transform of the
 // input, which all output channels share; the rest is the gather's. The dense form is faster with strides, and is taken
 // for gradients alone: the automatic forward is equivariant bit for bit. The choice looks at the problem, never at the
-// number of threads.
+// number of threads. A table measured on this machine goes before them.
 struct Choice {
   bool dense, blocks;
 };
@@ -53,12 +53,15 @@ Choice choose_filter_gradient(const GroupConv2dProblem& problem) {
                      columns(problem) * problem.order > 64};
 }
 
-/// The forced implementation if it supports the problem; else the dense form where it pays and oneDNN has the plain
-/// convolution; else irrep blocks where they pay; else the orbit gather.
+/// The forced implementation if it supports the problem; else that of the table; else the dense form where it pays and
+/// oneDNN has the plain convolution; else irrep blocks where they pay; else the orbit gather.
 template <class Kernel, class Plain>
-const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, Choice choice) {
+const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, GroupConv2dDirection direction, Choice choice) {
   if (!problem.implementation.empty())
     if (const auto* forced = Registry<Kernel>::find(problem.implementation, DeviceKind::cpu, problem)) return *forced;
+  const char tuned = tuned_group_conv2d(direction, problem);
+  if (tuned == GroupConv2dTuning::expanded) return *Registry<Kernel>::find("expanded", DeviceKind::cpu, problem);
+  if (tuned != GroupConv2dTuning::thresholds) choice = {false, tuned == GroupConv2dTuning::irrep_blocks};
   const bool take_dense =
       choice.dense && Registry<Plain>::find("onednn", DeviceKind::cpu, expanded_problem(problem)) != nullptr;
   if (!take_dense) {
@@ -71,15 +74,17 @@ const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, Choice cho
 
 template <class T>
 const auto& pick_forward(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, choose_forward(problem));
+  return pick<GroupConv2dForward<T>, Conv2dForward<T>>(problem, GroupConv2dDirection::forward, choose_forward(problem));
 }
 template <class T>
 const auto& pick_input_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dInputGradient<T>, Conv2dInputGradient<T>>(problem, choose_input_gradient(problem));
+  return pick<GroupConv2dInputGradient<T>, Conv2dInputGradient<T>>(problem, GroupConv2dDirection::input_gradient,
+                                                                   choose_input_gradient(problem));
 }
 template <class T>
 const auto& pick_filter_gradient(const GroupConv2dProblem& problem) {
-  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, choose_filter_gradient(problem));
+  return pick<GroupConv2dFilterGradient<T>, Conv2dFilterGradient<T>>(problem, GroupConv2dDirection::filter_gradient,
+                                                                     choose_filter_gradient(problem));
 }
 
 }  // namespace
