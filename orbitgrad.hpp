@@ -59,6 +59,8 @@
 #include "models/gcnn.hpp"
 #include "models/gin.hpp"
 #include "models/mlp.hpp"
+#include "models/symmetry_cloning/block_cloning.hpp"
+#include "models/symmetry_cloning/measures.hpp"
 #include "models/vit.hpp"
 #include "nn/batch_statistics.hpp"
 #include "nn/check_equivariance.hpp"

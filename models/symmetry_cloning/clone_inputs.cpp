@@ -15,7 +15,7 @@ CloneInputs::CloneInputs(std::string_view op, const CloneOptions& options, const
           to_string(source_), sample);
   const Shape& shape = options.dataset.shape();
   require(shape.rank() == sample.rank() + 1 && shape[0] > 0 && shape.without_axis(0) == sample, op,
-          "the dataset must be rows of {}, got {}. Reshape it.", sample, shape);
+          "the dataset must be one or more samples {}, got {}. Reshape it.", sample, shape);
   dataset_ = options.dataset.detach().to(dtype).to(default_device());
   if (source_ != InputSource::orbit_augmented) return;
   require(orbit.has_value(), op, "no group moves samples {} here. Use another input source.", sample);

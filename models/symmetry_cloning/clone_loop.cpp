@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "engine/autograd/node.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
@@ -38,20 +39,17 @@ Comparison compare(const Tensor& h, const Tensor& y) {
   return {error / static_cast<double>(y.size(0)), error.item(), sum(square(y)).item()};
 }
 
-Learner sgd_learner(std::vector<nn::NamedTensor> parameters, double rate) {
-  return {std::make_unique<nn::Sgd>(std::move(parameters)), [rate](std::int64_t) { return rate; }};
-}
-
-Learner adam_learner(std::vector<nn::NamedTensor> parameters, const CloneOptions& options) {
+Learner make_learner(std::string_view op, std::vector<nn::NamedTensor> parameters, const CloneOptions& options) {
+  for (const auto& [name, tensor] : parameters)
+    require(tensor.requires_grad(), op, "the parameter {} is held. Call set_requires_grad() on it.", name);
+  if (options.optimizer == CloneOptimizer::sgd) {
+    require(options.learning_rate.has_value(), op, "SGD has no known best rate here. Set learning_rate, or use Adam.");
+    return {std::make_unique<nn::Sgd>(std::move(parameters)),
+            [rate = *options.learning_rate](std::int64_t) { return rate; }};
+  }
   return {std::make_unique<nn::Adam>(std::move(parameters)),
           [schedule = nn::cosine_schedule(options.learning_rate.value_or(1e-3)),
            steps = options.stop.steps](std::int64_t step) { return schedule(step, steps); }};
-}
-
-Learner make_learner(std::string_view op, std::vector<nn::NamedTensor> parameters, const CloneOptions& options) {
-  if (options.optimizer != CloneOptimizer::sgd) return adam_learner(std::move(parameters), options);
-  require(options.learning_rate.has_value(), op, "SGD has no known best rate here. Set learning_rate, or use Adam.");
-  return sgd_learner(std::move(parameters), *options.learning_rate);
 }
 
 double default_stop_nmse(StudentKind kind) {
@@ -62,6 +60,7 @@ double default_stop_nmse(StudentKind kind) {
 CloneResult run_clone_loop(std::string_view op, const Learner& learner, double threshold, const CloneOptions& options,
                            const std::function<Comparison(RandomKey)>& compare_on) {
   using Clock = std::chrono::steady_clock;
+  const EnableGrad learns;
   const StopCriteria& stop = options.stop;
   const double limit = stop.nmse.value_or(threshold);
   const auto start = Clock::now();

@@ -29,14 +29,12 @@ struct Learner {
   std::unique_ptr<nn::Optimizer> optimizer;
   Rate rate;
 };
-/// SGD with one rate; Adam with options.learning_rate or 1e-3, falling to 0 along a cosine over options.stop.steps.
-Learner sgd_learner(std::vector<nn::NamedTensor> parameters, double rate);
-Learner adam_learner(std::vector<nn::NamedTensor> parameters, const CloneOptions& options);
-/// As options.optimizer says, Adam where it is automatic. Error of `op`: SGD without a learning rate.
+/// SGD with options.learning_rate; else Adam with it or 1e-3, falling to 0 along a cosine over options.stop.steps.
+/// Error of `op`: SGD without a rate, a parameter that is held.
 Learner make_learner(std::string_view op, std::vector<nn::NamedTensor> parameters, const CloneOptions& options);
 
-/// `threshold` is the error to reach where options.stop has none. Error of `op`: an error that is not finite, with its
-/// step; a teacher whose outputs are all 0.
+/// Records gradients even where the caller does not. `threshold` is the error to reach where options.stop has none.
+/// Error of `op`: an error that is not finite, with its step; a teacher whose outputs are all 0.
 CloneResult run_clone_loop(std::string_view op, const Learner& learner, double threshold, const CloneOptions& options,
                            const std::function<Comparison(RandomKey)>& compare_on);
 

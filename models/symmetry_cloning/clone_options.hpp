@@ -50,11 +50,12 @@ struct CloneOptions {
   double sigma = 0.1;      ///< of dataset_noise
   Channels channels = {};  ///< more than one pair with fixed_tau only: all are cloned at once
   Tensor tau = {};         ///< of fixed_tau: [C_out, C_in, K]; undefined: drawn
-  /// The teacher is relu(Phi_tau), and tau is scaled by 1 / sqrt(C_in K), which keeps its outputs of unit variance.
+  /// The teacher is relu(Phi_tau), and tau is scaled by 1 / sqrt(C_in K), so that Phi has unit variance on noise.
   bool include_activation = false;
   std::int64_t batch = 512;
   CloneOptimizer optimizer = CloneOptimizer::automatic;
-  /// Absent: the best for SGD, if it is known; for Adam 1e-3, falling to 0 along a cosine over stop.steps.
+  /// Of the optimizer that is chosen. Absent: the best for SGD, if it is known; for Adam 1e-3, falling to 0 along a
+  /// cosine over stop.steps.
   std::optional<double> learning_rate = {};
   StopCriteria stop = {};
   std::uint64_t seed = 0;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numbers>
 
+#include "engine/autograd/node.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
@@ -218,6 +219,7 @@ TEST(CloneLoop, RunsWhereTheStudentIs) {
 TEST(CloneLoop, ReportsProgressAtThePointsOfTheCurve) {
   const LayerFamily teacher = plain(4);
   std::vector<std::int64_t> steps;
+  const NoGrad no_grad;  // of the caller
   const auto student = student_of(StudentKind::linear, teacher, CloneMode::fixed_tau);
   const CloneResult result = clone_layer(*student, teacher,
                                          {.mode = CloneMode::fixed_tau,
@@ -316,6 +318,11 @@ TEST(CloneErrors, SayWhatDoesNotFit) {
   refused(*make_student(StudentKind::linear_relu, {16, 16}, key), {.mode = fixed}, {"include_activation"});
   refused(*student_of(StudentKind::relu_mlp, teacher, fixed), {.mode = fixed, .optimizer = CloneOptimizer::sgd},
           {"no known best rate"});
+  const auto held = student_of(StudentKind::linear, teacher, fixed);
+  held->parameters().front().set_requires_grad(false);
+  refused(*held, {.mode = fixed}, {"weight is held"});
+  refused(*linear, {.mode = fixed, .source = InputSource::dataset, .dataset = zeros({0, 1, 16})},
+          {"one or more", "[0,"});
   expect_error([] { clone_mode_by_name("fixed"); }, {"clone mode", "\"fixed_tau\""});
   expect_error([] { input_source_by_name("datset"); }, {"input source", "\"dataset\""});
   expect_error([] { optimal_learning_rate({16, 16}, 0); }, {"batch of 0"});
