@@ -5,11 +5,8 @@
 
 #include <algorithm>
 
-#include "engine/ops/elementary.hpp"
-#include "engine/ops/pooling.hpp"
-#include "engine/ops/reduction.hpp"
 #include "models/symmetry_cloning/cloning.hpp"
-#include "nn/layers.hpp"
+#include "models/symmetry_cloning/network.hpp"
 #include "nn/loss.hpp"
 #include "nn/optimizer.hpp"
 
@@ -30,7 +27,7 @@ void clone_one_layer(benchmark::State& state) {
   }
 }
 
-/// One step on 512 pairs (x, tau) of a family.
+/// Three steps on 512 pairs (x, tau) of a family each, and the comparison after them.
 void hyper_linear_step(benchmark::State& state, const LayerFamilyOptions& family) {
   const LayerFamily teacher(family);
   HyperLinearStudent student(student_sizes(teacher, CloneMode::conditional), key);
@@ -39,63 +36,17 @@ void hyper_linear_step(benchmark::State& state, const LayerFamilyOptions& family
   state.counters["steps"] = steps;
 }
 
-/// Three cloned layers with ReLU, 2x2 average pooling after the first two, means over group and pixels, and a head.
-class Network final : public nn::Module {
- public:
-  explicit Network(bool rotations) {
-    const std::int64_t fields = rotations ? 4 : 8, kernel = rotations ? 3 : 5;
-    std::int64_t in = 1, out = fields, size = 28;
-    for (int layer = 0; layer < 3; ++layer, in = out, out *= 2, size /= 2) {
-      const LayerKind regular = layer == 0 ? LayerKind::lifting : LayerKind::group_convolution;
-      families_.push_back(LayerFamily({.kind = rotations ? regular : LayerKind::convolution,
-                                       .group = rotations ? "p4" : "p1",
-                                       .height = size,
-                                       .width = size,
-                                       .kernel = kernel}));
-      const StudentSizes sizes = student_sizes(families_.back(), CloneMode::conditional);
-      layers_.push_back(add_child<ClonedLayer>(fmt::format("layer{}", layer + 1),
-                                               make_student(StudentKind::hyper_linear, sizes, key), Channels{in, out},
-                                               key.split(static_cast<std::uint64_t>(layer))));
-    }
-    head_ = add_child<nn::Linear>("head", in, 10, key.split("head"));
-  }
-
-  Tensor forward(const Tensor& images, const nn::Pass& pass) override {
-    Tensor x = images;
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
-      x = relu(families_[l].unflatten_output((*layers_[l])(flatten_features(x), pass)));
-      if (l < 2) x = average_pool2d(x);
-    }
-    return (*head_)(mean(flatten_features(x), {2}), pass);
-  }
-
-  /// Holds the clones; what is left to train.
-  std::vector<nn::NamedTensor> freeze() {
-    std::vector<nn::NamedTensor> trained;
-    for (auto& parameter : named_parameters())
-      if (parameter.name.find("theta") != std::string::npos)
-        parameter.tensor.set_requires_grad(false);
-      else
-        trained.push_back(parameter);
-    return trained;
-  }
-
- private:
-  std::vector<LayerFamily> families_;
-  std::vector<std::shared_ptr<ClonedLayer>> layers_;
-  std::shared_ptr<nn::Linear> head_;
-};
-
 /// 60,000 images of noise in batches of 128, by Adam: the time does not depend on what they show.
-void frozen_epoch(benchmark::State& state, bool rotations) {
-  Network network(rotations);
-  nn::Adam optimizer(network.freeze());
+void frozen_epoch(benchmark::State& state, const SkeletonOptions& skeleton) {
+  CloningNetwork network(skeleton, fresh_students(skeleton, StudentKind::hyper_linear, {}, key), key);
+  for (auto& [name, tensor] : network.theta()) tensor.set_requires_grad(false);
+  nn::Adam optimizer(network.others());
   constexpr std::int64_t images = 60000, batch = 128;
   for (auto _ : state)
     for (std::int64_t first = 0; first < images; first += batch) {
       const std::int64_t count = std::min(batch, images - first);
       const RandomKey step = key.split(static_cast<std::uint64_t>(first));
-      const Tensor x = normal({count, 1, 28, 28}, step), labels = random_integers({count}, step, 10);
+      const Tensor x = normal({count, 1, 28, 28}, step), labels = random_integers({count}, step, skeleton.classes);
       optimizer.clear_gradients();
       nn::cross_entropy(network(x, {.training = true}), labels).backward();
       optimizer.step(1e-3);
@@ -111,8 +62,14 @@ BENCHMARK_CAPTURE(hyper_linear_step, plain_5x5, LayerFamilyOptions{.kernel = 5})
     ->UseRealTime();
 BENCHMARK_CAPTURE(hyper_linear_step, p4_lifting_3x3, lifting)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(hyper_linear_step, p4_regular_3x3, regular)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(frozen_epoch, translations, false)->Unit(benchmark::kSecond)->Iterations(1)->UseRealTime();
-BENCHMARK_CAPTURE(frozen_epoch, p4, true)->Unit(benchmark::kSecond)->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(frozen_epoch, translations_5x5, SkeletonOptions{.kernel = 5})
+    ->Unit(benchmark::kSecond)
+    ->Iterations(1)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(frozen_epoch, p4_3x3, SkeletonOptions{.group = "p4"})
+    ->Unit(benchmark::kSecond)
+    ->Iterations(1)
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace orbitgrad::models
