@@ -30,7 +30,7 @@ TEST(CliUsage, UnknownWordsGetTheNearestName) {
 }
 
 TEST(CliUsage, MissingAndUnexpectedWords) {
-  expect_usage_error({}, "Give one of: quickstart, train, eval, equivariance, list, devices");
+  expect_usage_error({}, "Give one of: quickstart, train, reproduce, eval, equivariance, list, devices");
   expect_usage_error({"train"}, "Give one of: ");
   expect_usage_error({"eval"}, "[orbitgrad eval] RUN is required. See orbitgrad eval --help.");
   expect_usage_error({"devices", "more"}, "'more' is not expected here");
