@@ -104,6 +104,33 @@ TEST_F(CloningCells, EveryModeTrainsOnEveryTaskAndOnlyWhatItsNameSays) {
   EXPECT_GT(run(tiny_cell("t2-sym", "mlp")).number("parameters"), 0);
 }
 
+TEST_F(CloningCells, AFreshCloneHasTheLogitsAndTheGradientsOfItsTeacher) {
+  const CellOptions cell = tiny_cell("t2-sym", "frozen");
+  const TaskData data(cloning_task(cell.task), cell.data, tiny_digits());
+  Progress silent("", nullptr);
+  const Clones clones = make_clones(cell.full_skeleton(), cell.clone, Tensor(), cache(), silent);
+  const auto start = [&](const char* mode) {
+    const Contender contender = cloning_mode(mode).build(
+        {.data = data, .skeleton = cell.full_skeleton(), .students = models::copies_of(clones.students), .key = {3}});
+    const Tensor logits = (*contender.module)(data.train().inputs);
+    nn::cross_entropy(logits, data.train().labels).backward();
+    std::vector<std::vector<float>> values{logits.to_vector<float>()};
+    for (const nn::NamedTensor& parameter : contender.network->others())
+      values.push_back(parameter.tensor.grad().to_vector<float>());
+    return values;
+  };
+  const auto clone = start("frozen"), teacher = start("teacher");
+  ASSERT_EQ(clone.size(), teacher.size());
+  for (std::size_t i = 0; i < clone.size(); ++i) {
+    double difference = 0, size = 0;
+    for (std::size_t k = 0; k < clone[i].size(); ++k) {
+      difference += std::pow(clone[i][k] - teacher[i][k], 2);
+      size += std::pow(teacher[i][k], 2);
+    }
+    EXPECT_LT(std::sqrt(difference / size), 0.02) << "of tensor " << i;
+  }
+}
+
 TEST_F(CloningCells, FixedFiltersAndMlpStudentsCloneToo) {
   for (const char* student : {"linear", "linear_relu", "concatenating"}) {
     CellOptions cell = tiny_cell("t2-sym", "frozen");
