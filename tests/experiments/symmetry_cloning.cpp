@@ -105,7 +105,8 @@ TEST_F(CloningCells, EveryModeTrainsOnEveryTaskAndOnlyWhatItsNameSays) {
 }
 
 TEST_F(CloningCells, AFreshCloneHasTheLogitsAndTheGradientsOfItsTeacher) {
-  const CellOptions cell = tiny_cell("t2-sym", "frozen");
+  CellOptions cell = tiny_cell("t2-sym", "frozen");
+  cell.clone.stop_nmse = 1e-9;
   const TaskData data(cloning_task(cell.task), cell.data, tiny_digits());
   Progress silent("", nullptr);
   const Clones clones = make_clones(cell.full_skeleton(), cell.clone, Tensor(), cache(), silent);
