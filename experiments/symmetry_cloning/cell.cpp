@@ -94,6 +94,11 @@ void check_cell(const CellOptions& options) {
           "the mode {} has no term that lambda = {} would weigh. Leave it "
           "out, or take a mode that has one.",
           options.mode, options.lambda);
+  require(!mode.needs_lambda || options.lambda > 0, op,
+          "the mode {} is nothing without its term, which lambda = 0 leaves out. Give --lambda 1.", options.mode);
+  require(!mode.needs_point_group || options.full_skeleton().group != "p1", op,
+          "the mode {} is about a point group, and {} has translations alone. Take a c4 task, or --group p4.",
+          options.mode, options.task);
   check_clone_settings(options.clone);
 }
 

@@ -46,6 +46,8 @@ struct CloningMode {
   bool needs_clone = false;
   bool has_lambda = false;
   Contender (*build)(const ModeInputs& inputs);
+  bool needs_lambda = false;       // means nothing without its term
+  bool needs_point_group = false;  // is about the point group of the teacher
 };
 
 /// All of them, by name.

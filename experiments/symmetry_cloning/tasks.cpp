@@ -163,6 +163,8 @@ Samples TaskData::moved_samples(const Tensor& inputs, const std::vector<std::int
   return {images, from_vector(labels)};
 }
 
+float TaskData::black() const { return options_.standardize ? -mnist_mean / mnist_deviation : 0; }
+
 nn::Batch TaskData::batch(const nn::Batch& batch, std::int64_t epoch) const {
   const auto places = batch.indices.to_vector<std::int64_t>();
   const RandomKey key = RandomKey{options_.seed}.split("training moves").split(static_cast<std::uint64_t>(epoch));

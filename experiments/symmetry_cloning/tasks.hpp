@@ -80,6 +80,8 @@ class TaskData {
   const Samples& original() const { return original_; }  // test digits where they are, labelled by the rule
   const Samples& moved() const { return moved_; }        // test digit i moved by test_moves()[i]
   const std::vector<Move>& test_moves() const { return moves_; }
+  /// The value of a black pixel in all of them.
+  float black() const;
 
   /// A batch of training digits as the task shows it in this epoch.
   nn::Batch batch(const nn::Batch& batch, std::int64_t epoch) const;

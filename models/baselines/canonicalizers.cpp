@@ -18,7 +18,9 @@ namespace {
 /// A function as a module.
 class MapModule final : public nn::Module {
  public:
-  explicit MapModule(TensorMap map) : map_(std::move(map)) {}
+  explicit MapModule(TensorMap map) : map_(std::move(map)) {
+    require(map_ != nullptr, "EnergyCanonicalizer", "the energy is empty. Give a function of images.");
+  }
   Tensor forward(const Tensor& x, const nn::Pass&) override { return map_(x); }
 
  private:

@@ -1,5 +1,7 @@
 #include "models/baselines/distillation.hpp"
 
+#include <cmath>
+
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/normalization.hpp"
 #include "engine/ops/shape_ops.hpp"
@@ -11,7 +13,8 @@ Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Ten
                          const DistillationOptions& options) {
   const auto [a, temperature] = options;
   require(a >= 0 && a <= 1, "distillation_loss", "the teacher's share is {}. Take one in [0, 1].", a);
-  require(temperature > 0, "distillation_loss", "the temperature is {}. Take a positive number.", temperature);
+  require(temperature > 0 && std::isfinite(temperature), "distillation_loss",
+          "the temperature is {}. Take a positive number.", temperature);
   require(student.shape() == teacher.shape(), "distillation_loss",
           "the student's logits are {}, the teacher's {}. They must agree.", student.shape(), teacher.shape());
   const Tensor target = softmax(teacher.detach() / temperature, 1);

@@ -49,6 +49,7 @@ Tensor frame_average(const TensorMap& f, const TensorMap& statistic, const Tenso
 
 FrameAveraged::FrameAveraged(std::shared_ptr<nn::Module> network, LatticeSymmetry symmetry, TensorMap statistic)
     : network_(std::move(network)), symmetry_(std::move(symmetry)), statistic_(std::move(statistic)) {
+  require(statistic_ != nullptr, "FrameAveraged", "the statistic is empty. Give a function of images.");
   register_child("network", network_);
 }
 

@@ -78,6 +78,7 @@ Tensor negative_entropy(const Tensor& logits) {
 
 Equizero::Equizero(std::shared_ptr<nn::Module> network, LatticeSymmetry symmetry, TensorMap score)
     : network_(std::move(network)), symmetry_(std::move(symmetry)), score_(std::move(score)) {
+  require(score_ != nullptr, "Equizero", "the score is empty. Give a function of outputs.");
   register_child("network", network_);
 }
 

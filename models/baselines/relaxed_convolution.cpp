@@ -44,8 +44,9 @@ void require_positions(std::string_view op, const Tensor& w, const Tensor& mixtu
 template <class Convolution>
 Tensor relaxed(std::string_view op, const Convolution& convolution, const Tensor& x, const Tensor& psi, const Tensor& w,
                const Tensor& bias, RelaxedOver over, int feature_rank) {
-  require(psi.rank() == x.rank() + 1 && w.rank() >= 2 && w.rank() < feature_rank && w.size(0) == psi.size(0), op,
-          "psi {} and w {} do not fit x {}: psi is [L, K, C, ...], w is [L, ...] with the same L.", psi.shape(),
+  require(psi.rank() == x.rank() + 1 && w.rank() >= 2 && w.rank() < feature_rank && w.size(0) == psi.size(0) &&
+              psi.size(2) == x.size(1),
+          op, "psi {} and w {} do not fit x {}: x is [N, C, ...], psi is [L, K, C, ...], w is [L, ...].", psi.shape(),
           w.shape(), x.shape());
   const Tensor mixture = beside_channels(w, feature_rank);
   if (over == RelaxedOver::input) {

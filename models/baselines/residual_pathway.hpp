@@ -9,8 +9,8 @@ namespace orbitgrad::models {
 
 /// Prior precisions 1 / s^2; their ratio is that of the two weight decays.
 struct ResidualPathwayPrior {
-  double equivariant_precision = 1e-3;
-  double residual_precision = 1;
+  double equivariant_precision = 1;
+  double residual_precision = 1000;
 };
 
 /// Children "equivariant", any module of one tensor, and "residual", a dense layer between the flattened samples that

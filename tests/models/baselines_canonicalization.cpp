@@ -208,6 +208,7 @@ TEST(Canonicalization, RefusesWhatDoesNotFit) {
   expect_error([&] { Canonicalized(plain_network(36, 4), plain_network(36, 4), {p4}, {.beta = 0}); }, {"beta is 0"});
   EnergyCanonicalizer wide(p4, plain_network(36, 2));
   expect_error([&] { wide(images(3, 6)); }, {"[EnergyCanonicalizer]", "[3, 2]"});
+  expect_error([&] { EnergyCanonicalizer(p4, TensorMap()); }, {"[EnergyCanonicalizer]", "empty"});
   ContrastiveCanonicalizer narrow(p4, plain_network(36, 5), 6, baseline_key, false, DType::float64);
   expect_error([&] { narrow(images(3, 6)); }, {"[ContrastiveCanonicalizer]", "[3, 5]", "[3, 6]"});
   expect_error([&] { DirectCanonicalizer(p4, 1, baseline_key, {.kernel = 4}); }, {"odd", "4"});

@@ -87,6 +87,7 @@ TEST(FrameAverage, RefusesWhatHasNoFrame) {
   expect_error([&] { frame_average(f, map_of(plain_network(36, 1)), images(2, 6), p4); }, {"[frame_of]", "[2, 1]"});
   const Tensor broken = images(2, 6) * std::numeric_limits<double>::quiet_NaN();
   expect_error([&] { frame_average(f, top_left_mass, broken, p4); }, {"[frame_of]", "not a number"});
+  expect_error([&] { FrameAveraged(plain_network(36, 4), p4, TensorMap()); }, {"[FrameAveraged]", "empty"});
   expect_error([&] { top_left_mass(zeros({3, 4})); }, {"[top_left_mass]", "[3, 4]"});
 }
 

@@ -138,6 +138,7 @@ TEST(LambdaEquitune, RefusesScoresThatAreNotOneASample) {
   expect_error([&] { wide(images(3, 6)); }, {"[LambdaEquitune]", "3 samples", "[3, 2]"});
   Equizero broken(plain_network(36, 4), p4, [](const Tensor& y) { return sum(y); });
   expect_error([&] { broken(images(3, 6)); }, {"[Equizero]", "3 samples"});
+  expect_error([&] { Equizero(plain_network(36, 4), p4, TensorMap()); }, {"[Equizero]", "empty"});
   expect_error([] { largest_logit(zeros({3})); }, {"[largest_logit]", "[3]"});
 }
 

@@ -112,6 +112,8 @@ TEST_P(RemulOf, MeasuresTwiceTheDistanceFromTheAverage) {
                                           full({2 * order}, static_cast<double>(g), DType::int64));
   const Tensor off = f(orbit) - group_average(f, orbit, invariant_);
   EXPECT_NEAR(penalty.item() / static_cast<double>(order), 2 * mean(off * off).item(), 1e-13);
+  EXPECT_NEAR(distance_from_average(f, orbit, invariant_), mean(off * off).item() / mean(square(f(orbit))).item(),
+              1e-13);
 }
 
 TEST_P(RemulOf, HasSecondDerivatives) {

@@ -174,10 +174,19 @@ TEST(Relaxed, RefusesWhatDoesNotFit) {
   const auto p4 = groups::lattice_group("p4");
   const Tensor x = random({1, 2, 4, 5, 5}, 1), psi = random({2, 3, 2, 4, 3, 3}, 2);
   expect_error([&] { relaxed_group_conv2d(x, psi, random({2, 3}, 3), {}, p4); }, {"[relaxed_group_conv2d]", "[2, 3]"});
-  expect_error([&] { relaxed_group_conv2d(x, psi, random({3, 4}, 3), {}, p4); }, {"same L"});
+  expect_error(
+      [&] {
+        relaxed_group_conv2d(x, psi, random({3, 4}, 3), {}, p4);
+      },
+      {"[relaxed_group_conv2d]", "[3, 4]", "w is [L, ...]"});
   expect_error([&] { relaxed_group_conv2d(x, psi, random({2, 4, 4, 4}, 3), {}, p4); }, {"[2, 4, 4, 4]"});
   expect_error([&] { relaxed_group_conv2d(x, psi, random({2, 4}, 3), {}, p4, {.groups = 2}); }, {"groups, got 2"});
   const Tensor pixel = random({1, 2, 1, 1}, 1);
+  expect_error(
+      [&] {
+        relaxed_conv2d(pixel, random({2, 3, 1, 1, 1}, 2), random({2, 1, 1}, 4), {});
+      },
+      {"[relaxed_conv2d]", "[2, 3, 1, 1, 1]", "[L, K, C, ...]"});
   expect_error(
       [&] {
         relaxed_conv2d(pixel, random({2, 3, 2, 1, 1}, 2), random({2, 4, 4}, 3), {});
