@@ -91,8 +91,7 @@ void check_cell(const CellOptions& options) {
   require(std::isfinite(options.lambda) && options.lambda >= 0, op, "lambda is {}. Give 0 or a positive number.",
           options.lambda);
   require(mode.has_lambda || options.lambda == 0, op,
-          "the mode {} has no term that lambda = {} would weigh. Leave it "
-          "out, or take a mode that has one.",
+          "the mode {} has no term that lambda = {} would weigh. Leave it out, or take a mode that has one.",
           options.mode, options.lambda);
   require(!mode.needs_lambda || options.lambda > 0, op,
           "the mode {} is nothing without its term, which lambda = 0 leaves out. Give --lambda 1.", options.mode);

@@ -172,8 +172,10 @@ nn::Batch TaskData::batch(const nn::Batch& batch, std::int64_t epoch) const {
   if (task_.breaks_symmetry() || options_.move_training)
     for (std::size_t i = 0; i < places.size(); ++i)
       moves[i] = draw_move(task_, options_.largest_shift(), key.split(static_cast<std::uint64_t>(places[i])));
-  Samples samples = moved_samples(batch.inputs, batch.labels.to_vector<std::int64_t>(), moves);
-  return {samples.inputs, samples.labels, batch.indices};
+  const DeviceKind device = batch.inputs.device();
+  const Samples samples =
+      moved_samples(batch.inputs.to(DeviceKind::cpu), batch.labels.to_vector<std::int64_t>(), moves);
+  return {samples.inputs.to(device), samples.labels.to(device), batch.indices};
 }
 
 }  // namespace orbitgrad::experiments

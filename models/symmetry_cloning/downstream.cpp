@@ -86,6 +86,7 @@ std::vector<nn::NamedTensor> Downstream::trained_rest() const {
 
 Tensor Downstream::divergence(const Tensor& x, const Tensor& logits, RandomKey key) const {
   if (!has_divergence(options_.mode) || options_.lambda == 0) return {};
+  if (initial_->device() != network_->device()) initial_->to(network_->device());
   const Tensor term = options_.mode == kl_output    ? output_divergence(x, logits, key)
                       : options_.mode == kl_feature ? feature_divergence(key)
                                                     : weight_divergence();
