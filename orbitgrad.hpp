@@ -26,6 +26,7 @@
 #include "engine/ops/fibre_linear.hpp"
 #include "engine/ops/group_convolution.hpp"
 #include "engine/ops/group_convolution3d.hpp"
+#include "engine/ops/hexagonal.hpp"
 #include "engine/ops/index.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/layer_normalization.hpp"

@@ -1,5 +1,6 @@
 #include "groups/group_catalogue.hpp"
 
+#include <algorithm>
 #include <functional>
 
 #include "groups/classical_groups.hpp"
@@ -196,8 +197,8 @@ MatrixGroup parse_group(std::string_view text) {
 }
 
 FiniteGroup parse_finite_group(std::string_view text) {
-  for (const std::string& name : lattice_group_names())
-    if (name == text) return lattice_group(name).group;
+  for (const auto* names : {&lattice_group_names(), &hexagonal_group_names()})
+    if (std::ranges::find(*names, text) != names->end()) return lattice_group(text).group;
   const MatrixGroup group = parse_group(text);
   constexpr std::int64_t largest_matrix = 64;  // thousands of them are made
   require(group.dimension() <= largest_matrix, "parse_finite_group",

@@ -15,6 +15,8 @@ constexpr LatticeMatrix identity_matrix = {1, 0, 0, 1};
 constexpr LatticeMatrix quarter_turn = {0, -1, 1, 0};
 constexpr LatticeMatrix flip_rows = {-1, 0, 0, 1};
 constexpr LatticeMatrix flip_columns = {1, 0, 0, -1};
+constexpr LatticeMatrix sixth_turn = {0, -1, 1, 1};
+constexpr LatticeMatrix swap_axes = {0, 1, 1, 0};
 
 LatticeMatrix multiply(const LatticeMatrix& a, const LatticeMatrix& b) {
   const auto entry = [&](std::size_t row, std::size_t col) {
@@ -25,19 +27,20 @@ LatticeMatrix multiply(const LatticeMatrix& a, const LatticeMatrix& b) {
 
 std::string to_text(const LatticeMatrix& m) { return fmt::format("[[{}, {}], [{}, {}]]", m[0], m[1], m[2], m[3]); }
 
-/// R^0, R^step, R^(2 step), ... count of them, each multiplied by `left` from the left.
-void append_turns(std::vector<LatticeMatrix>& matrices, const LatticeMatrix& left, int step, int count) {
-  LatticeMatrix turn = identity_matrix;
-  for (int r = 0; r < count; ++r) {
-    matrices.push_back(multiply(left, turn));
-    for (int k = 0; k < step; ++k) turn = multiply(turn, quarter_turn);
-  }
+/// left, left turn, left turn^2, ... count of them.
+void append_turns(std::vector<LatticeMatrix>& matrices, LatticeMatrix left, const LatticeMatrix& turn, int count) {
+  for (int r = 0; r < count; ++r, left = multiply(left, turn)) matrices.push_back(left);
 }
 
 }  // namespace
 
 bool LatticeGroup::has_quarter_turns() const {
   return std::any_of(matrices.begin(), matrices.end(), [](const LatticeMatrix& m) { return m[1] != 0 || m[2] != 0; });
+}
+
+bool LatticeGroup::is_hexagonal() const {
+  return std::any_of(matrices.begin(), matrices.end(),
+                     [](const LatticeMatrix& m) { return (m[0] != 0 && m[1] != 0) || (m[2] != 0 && m[3] != 0); });
 }
 
 std::vector<std::int32_t> LatticeGroup::filter_element_table() const {
@@ -87,6 +90,11 @@ const std::vector<std::string>& lattice_group_names() {
   return names;
 }
 
+const std::vector<std::string>& hexagonal_group_names() {
+  static const std::vector<std::string> names = {"p6", "p6m"};
+  return names;
+}
+
 LatticeGroup lattice_group(std::string_view name) {
   std::vector<LatticeMatrix> matrices;
   std::vector<std::string> element_names;
@@ -94,23 +102,32 @@ LatticeGroup lattice_group(std::string_view name) {
     matrices = {identity_matrix};
     element_names = {"e"};
   } else if (name == "p2") {
-    append_turns(matrices, identity_matrix, 2, 2);
+    append_turns(matrices, identity_matrix, multiply(quarter_turn, quarter_turn), 2);
     element_names = {"e", "r2"};
   } else if (name == "p4") {
-    append_turns(matrices, identity_matrix, 1, 4);
+    append_turns(matrices, identity_matrix, quarter_turn, 4);
     element_names = {"e", "r", "r2", "r3"};
   } else if (name == "pm") {
     matrices = {identity_matrix, flip_columns};
     element_names = {"e", "m"};
   } else if (name == "p4m") {
-    append_turns(matrices, identity_matrix, 1, 4);
-    append_turns(matrices, flip_rows, 1, 4);
+    append_turns(matrices, identity_matrix, quarter_turn, 4);
+    append_turns(matrices, flip_rows, quarter_turn, 4);
     element_names = {"e", "r", "r2", "r3", "m", "mr", "mr2", "mr3"};
+  } else if (name == "p6" || name == "p6m") {
+    append_turns(matrices, identity_matrix, sixth_turn, 6);
+    element_names = {"e", "r", "r2", "r3", "r4", "r5"};
+    if (name == "p6m") {
+      append_turns(matrices, swap_axes, sixth_turn, 6);
+      for (const char* mirrored : {"m", "mr", "mr2", "mr3", "mr4", "mr5"}) element_names.emplace_back(mirrored);
+    }
   } else {
     std::string all_names;
-    for (const auto& known : lattice_group_names()) {
-      if (!all_names.empty()) all_names += ", ";
-      all_names += known;
+    for (const auto* names : {&lattice_group_names(), &hexagonal_group_names()}) {
+      for (const auto& known : *names) {
+        if (!all_names.empty()) all_names += ", ";
+        all_names += known;
+      }
     }
     fail(op, "there is no lattice group '{}'. Choose one of {}.", printable(name), all_names);
   }

@@ -29,6 +29,11 @@ Conv2dOptions plain_options(const GroupConv2dOptions& options) {
           .padding_mode = options.padding_mode};
 }
 
+void require_square_lattice(std::string_view layer, const groups::LatticeGroup& group) {
+  require(!group.is_hexagonal(), op,
+          "{} over {} works on hexagons, which ordinary layers do not mask. Keep the network.", layer, group.name);
+}
+
 void require_images(std::string_view layer, const PlainFeatures& features) {
   require(features.order == 0, op, "{} works on regular features here. Pool over the group before it.", layer);
 }
@@ -76,6 +81,7 @@ std::shared_ptr<Conv2d> Conv2d::then_affine(const Tensor& scale, const Tensor& s
 
 std::shared_ptr<Module> LiftConv2d::plain(PlainFeatures& features) const {
   require_images("LiftConv2d", features);
+  require_square_lattice("LiftConv2d", group_);
   features.order = group_.order();
   return std::make_shared<Conv2d>(lift_filter_bank(weight_, group_), repeat(bias_, features.order),
                                   plain_options(convolution_));
@@ -84,6 +90,7 @@ std::shared_ptr<Module> LiftConv2d::plain(PlainFeatures& features) const {
 std::shared_ptr<Module> GroupConv2d::plain(PlainFeatures& features) const {
   require(features.order == group_.order(), op,
           "GroupConv2d over {} needs regular features of its group before it. Begin with LiftConv2d.", group_.name);
+  require_square_lattice("GroupConv2d", group_);
   return std::make_shared<Conv2d>(group_filter_bank(weight_, group_), repeat(bias_, features.order),
                                   plain_options(convolution_));
 }

@@ -76,10 +76,12 @@ Op lift_op() {
               [](const Call& call) {
                 return lift_conv2d(call["x"], call["w"], call["b"], call.group(), group_options(call));
               },
-          .examples = {{.tensors = {{"x", {1, 2, 4, 4}}, {"w", {2, 2, 3, 3}}, {"b", {2}}},
-                        .settings = {{"group", "p4"}, {"padding", "1"}}},
-                       {.tensors = {{"x", {2, 2, 5, 5}}, {"w", {2, 1, 3, 3}}},
-                        .settings = {{"group", "p4m"}, {"stride", "2"}, {"groups", "2"}}}}};
+          .examples = {
+              {.tensors = {{"x", {1, 2, 4, 4}}, {"w", {2, 2, 3, 3}}, {"b", {2}}},
+               .settings = {{"group", "p4"}, {"padding", "1"}}},
+              {.tensors = {{"x", {2, 2, 5, 5}}, {"w", {2, 1, 3, 3}}},
+               .settings = {{"group", "p4m"}, {"stride", "2"}, {"groups", "2"}}},
+              {.tensors = {{"x", {1, 1, 5, 5}}, {"w", {1, 1, 3, 3}}, {"b", {1}}}, .settings = {{"group", "p6m"}}}}};
 }
 
 Op group_op() {
@@ -102,7 +104,9 @@ Op group_op() {
            .settings = {{"group", "p4"}, {"padding", "1"}}},
           {.tensors = {{"x", {1, 1, 8, 3, 3}}, {"w", {1, 1, 8, 2, 2}}, {"b", {1}}}, .settings = {{"group", "p4m"}}},
           {.tensors = {{"x", {2, 2, 2, 3, 4}}, {"w", {2, 1, 2, 3, 3}}},
-           .settings = {{"group", "pm"}, {"groups", "2"}, {"padding", "1"}, {"padding_mode", "circular"}}}}};
+           .settings = {{"group", "pm"}, {"groups", "2"}, {"padding", "1"}, {"padding_mode", "circular"}}},
+          {.tensors = {{"x", {1, 1, 6, 3, 3}}, {"w", {1, 1, 6, 3, 3}}},
+           .settings = {{"group", "p6"}, {"padding", "1"}}}}};
 }
 
 Op filter_bank_op(std::string name, std::string shape, std::string summary,

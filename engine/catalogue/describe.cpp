@@ -26,7 +26,9 @@ Setting dtype_setting(std::string default_value) {
 }
 
 Setting group_setting() {
-  return choice("group", std::nullopt, "point group of the square lattice", groups::lattice_group_names());
+  std::vector<std::string> names = groups::lattice_group_names();
+  names.insert(names.end(), groups::hexagonal_group_names().begin(), groups::hexagonal_group_names().end());
+  return choice("group", std::nullopt, "point group of the square or, p6 and p6m, the hexagonal lattice", names);
 }
 
 Setting padding_mode_setting() {

@@ -23,7 +23,7 @@ inline Setting choice(std::string name, std::optional<std::string> default_value
   return {std::move(name), SettingType::word, std::move(default_value), std::move(meaning), std::move(choices)};
 }
 Setting dtype_setting(std::string default_value);
-/// "group", one of groups::lattice_group_names().
+/// "group", one of groups::lattice_group_names() or groups::hexagonal_group_names().
 Setting group_setting();
 /// "padding_mode": zero or circular.
 Setting padding_mode_setting();

@@ -2,10 +2,22 @@
 #include "engine/ops/fibre_linear.hpp"
 #include "engine/catalogue/describe.hpp"
 #include "groups/group_catalogue.hpp"
+#include "groups/printable.hpp"
 
 namespace orbitgrad::catalogue {
 
 namespace {
+
+groups::FiniteGroup finite_group(const Call& call) {
+  try {
+    return groups::parse_finite_group(call.word("group"));
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).find('\n') == std::string_view::npos) throw;
+  }
+  // Without the text under its caret.
+  fail("fibre_linear", "the group '{}' is none of `orbitgrad groups` or of the lattices. Take one such as C(8) or p4m.",
+       printable(call.word("group")));
+}
 
 std::vector<Op> fibre_ops() {
   const Setting group =
@@ -21,7 +33,7 @@ std::vector<Op> fibre_ops() {
                                       {"", "expanded", "irrep_blocks"})},
            .run =
                [](const Call& call) {
-                 return fibre_linear(call["x"], call["w"], call["b"], groups::parse_finite_group(call.word("group")),
+                 return fibre_linear(call["x"], call["w"], call["b"], finite_group(call),
                                      {.implementation = call.word("implementation")});
                },
            .examples = {{.tensors = {{"x", {2, 2, 3}}, {"w", {2, 2, 3}}, {"b", {2}}}, .settings = {{"group", "C(3)"}}},
@@ -35,10 +47,7 @@ std::vector<Op> fibre_ops() {
            .summary = "the matrix [O S, C S] of the dense map equal to fibre_linear",
            .arguments = {{"w", "[O, C, |G|]", Elements::any}},
            .settings = {group},
-           .run =
-               [](const Call& call) {
-                 return fibre_filter_bank(call["w"], groups::parse_finite_group(call.word("group")));
-               },
+           .run = [](const Call& call) { return fibre_filter_bank(call["w"], finite_group(call)); },
            .examples = {{.tensors = {{"w", {2, 1, 6}}}, .settings = {{"group", "S(3)"}}}}}};
 }
 

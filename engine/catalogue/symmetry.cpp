@@ -1,6 +1,7 @@
 // Actions of groups on tensors and what is built from them.
 #include "engine/ops/symmetry.hpp"
 #include "engine/catalogue/describe.hpp"
+#include "engine/ops/hexagonal.hpp"
 
 namespace orbitgrad::catalogue {
 
@@ -66,7 +67,8 @@ std::vector<Op> symmetry() {
       described("act_on_regular", "L_h x on regular features: (t, p) -> (h t, h p)",
                 {{"x", "[..., S, H, W]", Elements::any}}, {element},
                 [](const Call& call) { return act_on_regular(call["x"], call.group(), element_of(call)); },
-                {{.tensors = {{"x", {2, 4, 3, 3}}}, .settings = {{"group", "p4"}, {"element", "3"}}}}),
+                {{.tensors = {{"x", {2, 4, 3, 3}}}, .settings = {{"group", "p4"}, {"element", "3"}}},
+                 {.tensors = {{"x", {1, 6, 3, 3}}}, .settings = {{"group", "p6"}, {"element", "1"}}}}),
       described("orbit_mean", "1/|G| sum_h L_h x on the last axis", {{"x", "[..., n], n points"}},
                 {action_setting("action", "regular"), height, width},
                 [](const Call& call) { return orbit_mean(call["x"], action_of(call, "action")); },
@@ -97,7 +99,31 @@ Op rotate_op() {
           .examples = {{.tensors = {{"x", {2, 2, 4, 4}}, {"angles", {2}}}}}};
 }
 
-const Registration symmetry_ops(symmetry);
+std::vector<Op> hexagons() {
+  const Setting radius = integer("radius", std::nullopt, "of the hexagon, in pixels beside the centre");
+  return {{.name = "hexagonal_mask",
+           .family = "symmetry",
+           .header = "engine/ops/hexagonal.hpp",
+           .summary = "1 where max(|row|, |col|, |row + col|) <= radius about the centre, else 0",
+           .arguments = {},
+           .settings = {radius, dtype_setting("float32")},
+           .derivatives = Derivatives::none,
+           .run = [](const Call& call) { return hexagonal_mask(call.integer("radius"), call.dtype("dtype")); },
+           .examples = {{.tensors = {}, .settings = {{"radius", "2"}}}}},
+          {.name = "image_to_hexagonal",
+           .family = "symmetry",
+           .header = "engine/ops/hexagonal.hpp",
+           .summary = "bilinear values at the places of a hexagon about the centre, in axial coordinates",
+           .arguments = {{"x", "[N, C, H, W]"}},
+           .settings = {radius, number("spacing", "1", "pixels between neighbours")},
+           .run =
+               [](const Call& call) {
+                 return image_to_hexagonal(call["x"], call.integer("radius"), call.number("spacing"));
+               },
+           .examples = {{.tensors = {{"x", {2, 1, 4, 5}}}, .settings = {{"radius", "2"}, {"spacing", "0.9"}}}}}};
+}
+
+const Registration symmetry_ops(symmetry), hexagonal_ops(hexagons);
 const Registration rotate_ops([] { return std::vector<Op>{rotate_op()}; });
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "engine/ops/bilinear_convolution.hpp"
 #include "engine/ops/convolution_checks.hpp"
+#include "engine/ops/hexagonal_domain.hpp"
 #include "engine/ops/lattice_tables.hpp"
 #include "engine/tuning.hpp"
 #include "groups/printable.hpp"
@@ -110,6 +111,19 @@ void require_shapes(const Tensor& x, const Tensor& w, const groups::LatticeGroup
          w.size(-2), w.size(-1));
 }
 
+/// What the hexagonal lattice asks for: a centre pixel on both sides.
+void require_hexagons(std::string_view op, const Tensor& x, const Tensor& w, const groups::LatticeGroup& group,
+                      const GroupConv2dOptions& options) {
+  const std::int64_t radius = hexagonal::require_domain(op, "x", x, group);
+  const std::int64_t reach = hexagonal::require_domain(op, "w", w, group);
+  require(options.padding_mode == PadMode::zero, op, "a hexagon has no circular padding. Use zero padding.");
+  const std::int64_t left = radius + options.padding - options.dilation * reach;
+  require(left % options.stride == 0, op,
+          "the stride {} misses the centre of the hexagon: it must divide R + padding - dilation r, which is {} here. "
+          "Change the padding or the radius.",
+          options.stride, left);
+}
+
 template <bool is_lifting>
 Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
                 const GroupConv2dOptions& options) {
@@ -131,7 +145,12 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   convolution->tables = lattice_tables(op, group);
   use_saved_tuning();
   std::int64_t padding = options.padding;
-  const Tensor padded = convolution_checks::pad_ahead(x, padding, options.padding_mode);
+  // Corners of the arrays around hexagons: those of x and w are not read, those of the result are zero.
+  const bool has_corners = group.is_hexagonal();
+  if (has_corners) require_hexagons(op, x, w, group, options);
+  const Tensor taps = has_corners ? hexagonal::on_domain(w) : w;
+  const Tensor padded =
+      convolution_checks::pad_ahead(has_corners ? hexagonal::on_domain(x) : x, padding, options.padding_mode);
   kernels::GroupConv2dProblem& problem = convolution->problem;
   problem.batch = padded.size(0), problem.in_fields = padded.size(1), problem.in_order = is_lifting ? 1 : group.order();
   problem.in_height = padded.size(-2), problem.in_width = padded.size(-1);
@@ -150,7 +169,8 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
   convolution->y_shape = {problem.batch, problem.out_fields, problem.order, problem.out_height(), problem.out_width()};
-  return bilinear::forward<Convolution>(std::move(convolution), padded, w, bias);
+  const Tensor y = bilinear::forward<Convolution>(std::move(convolution), padded, taps, bias);
+  return has_corners ? hexagonal::on_domain(y) : y;
 }
 
 }  // namespace

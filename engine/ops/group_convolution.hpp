@@ -1,4 +1,5 @@
-// Lifting and group convolution for p1, p2, p4, pm and p4m (Cohen and Welling, ICML 2016), differentiable to any order.
+// Lifting and group convolution for p1, p2, p4, pm and p4m (Cohen and Welling, ICML 2016), and on hexagons for p6 and
+// p6m (Hoogeboom et al., ICLR 2018; engine/ops/hexagonal.hpp), differentiable to any order.
 // With S = |G|, base filter w and elements numbered as in groups/lattice_group.hpp:
 //   y[n,k,s,o] = b[k] + sum_{c,t,u} xpad[n, c, t, o stride + u dilation - padding] w[k, c, h_s^-1 h_t, h_s^-1 u]
 #pragma once
@@ -27,6 +28,9 @@ struct GroupConv2dOptions {
 
 /// What can be forced on a device, by name. "orbit_gather" and "irrep_blocks" are equivariant bit for bit.
 std::vector<std::string> group_conv2d_implementations(DeviceKind device);
+
+// Under p6 and p6m the arrays of x and w hold hexagons, H = W = 2R + 1 and k = 2r + 1: their corners are not read, and
+// those of the result are zero. The stride divides R + padding - dilation r, and the padding is of zeros.
 
 /// From images to regular features: x [N, C, H, W], w [K, C / groups, k, k], bias [K] or undefined ->
 /// [N, K, S, Ho, Wo].

@@ -1,5 +1,6 @@
 #include "engine/ops/creation.hpp"
 #include "engine/ops/group_convolution.hpp"
+#include "engine/ops/hexagonal_domain.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/lattice_tables.hpp"
 #include "engine/ops/transfer.hpp"
@@ -23,7 +24,9 @@ Tensor filter_bank(std::string_view op, const Tensor& w, const groups::LatticeGr
         entries.push_back(kernels::filter_offset(tables->matrices.data(), tables->filter_element.data(), order, planes,
                                                  size, s, t, u));
   const std::int64_t out = w.size(0), in = w.size(1);
-  const Tensor flat = reshape(w, {out, in, in_order * size * size});
+  if (group.is_hexagonal()) hexagonal::require_domain(op, "w", w, group);
+  const Tensor taps = group.is_hexagonal() ? hexagonal::on_domain(w) : w;
+  const Tensor flat = reshape(taps, {out, in, in_order * size * size});
   const Tensor bank = index_select(flat, 2, from_vector(entries).to(w.device()));
   const Tensor by_output = permute(reshape(bank, {out, in, order, in_order, size, size}), {0, 2, 1, 3, 4, 5});
   return reshape(by_output, {out * order, in * in_order, size, size});

@@ -1,6 +1,6 @@
 #include "engine/ops/lattice_tables.hpp"
 
-#include <cstdlib>
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -17,11 +17,17 @@ std::shared_ptr<const LatticeTables> make_tables(std::string_view op, const grou
   auto tables = std::make_shared<LatticeTables>();
   tables->order = group.order();
   for (const groups::LatticeMatrix& m : group.matrices) {
-    const bool keeps_axes = std::abs(m[0]) == 1 && std::abs(m[3]) == 1 && m[1] == 0 && m[2] == 0;
-    const bool swaps_axes = std::abs(m[1]) == 1 && std::abs(m[2]) == 1 && m[0] == 0 && m[3] == 0;
-    require(keeps_axes || swaps_axes, op,
-            "the matrix [[{}, {}], [{}, {}]] of {} is no symmetry of a square kernel. Use one of p1, p2, p4, pm, p4m.",
-            m[0], m[1], m[2], m[3], group.name);
+    // Lengths on the lattice: row^2 + col^2, or row^2 + row col + col^2 where the axes meet at 60 degrees.
+    const int mixed = group.is_hexagonal() ? 1 : 0;
+    const auto length = [&](int row, int col) { return row * row + mixed * row * col + col * col; };
+    const bool is_small = std::ranges::all_of(m, [](int entry) { return entry >= -1 && entry <= 1; });
+    const bool keeps_lengths =
+        is_small && length(m[0], m[2]) == 1 && length(m[1], m[3]) == 1 && length(m[0] + m[1], m[2] + m[3]) == 2 + mixed;
+    require(
+        keeps_lengths, op,
+        "the matrix [[{}, {}], [{}, {}]] of {} is no symmetry of a square or hexagonal kernel. Use one of p1, p2, p4, "
+        "pm, p4m, p6, p6m.",
+        m[0], m[1], m[2], m[3], group.name);
     tables->matrices.insert(tables->matrices.end(), m.begin(), m.end());
   }
   tables->filter_element = group.filter_element_table();

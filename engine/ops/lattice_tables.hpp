@@ -15,7 +15,8 @@ struct LatticeTables {
   std::vector<std::int32_t> filter_element;  // [S, S], index(h_s^-1 h_t)
 };
 
-/// Shared by all calls with the same matrices. Error of `op` unless every matrix maps the square lattice onto itself.
+/// Shared by all calls with the same matrices. Error of `op` unless every matrix maps the square or the
+/// hexagonal lattice onto itself.
 std::shared_ptr<const LatticeTables> lattice_tables(std::string_view op, const groups::LatticeGroup& group);
 
 }  // namespace orbitgrad

@@ -5,7 +5,9 @@
 #include "engine/captured_step.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/hexagonal_domain.hpp"
 #include "engine/ops/indexing.hpp"
+#include "engine/ops/lattice_tables.hpp"
 #include "engine/ops/linear_map.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
@@ -148,6 +150,22 @@ void require_lattice(std::string_view op, const Tensor& x, const groups::Lattice
   group.group.require_element(op, element);
 }
 
+/// y(p) = x(h^-1 p) on the hexagon, 0 in the corners of its array.
+Tensor act_on_hexagon(const Tensor& x, const groups::LatticeGroup& group, int element) {
+  const std::int64_t radius = hexagonal::require_domain("act_on_image", "x", x, group), size = 2 * radius + 1;
+  static_cast<void>(lattice_tables("act_on_image", group));  // its errors
+  const groups::LatticeMatrix& back = group.matrices[static_cast<std::size_t>(group.group.inverse(element))];
+  std::vector<std::int64_t> source;
+  for (std::int64_t row = -radius; row <= radius; ++row)
+    for (std::int64_t col = -radius; col <= radius; ++col) {
+      const std::int64_t from_row = back[0] * row + back[1] * col, from_col = back[2] * row + back[3] * col;
+      const bool is_inside = std::abs(row + col) <= radius;
+      source.push_back(is_inside ? (from_row + radius) * size + from_col + radius : 0);
+    }
+  const Tensor index = constant_on(from_vector(source, {size * size}, DeviceKind::cpu), x.device());
+  return hexagonal::on_domain(reshape(index_select(flatten(x, -2), -1, index), x.shape()));
+}
+
 }  // namespace
 
 Tensor act(const Tensor& x, const groups::Action& action, int element) {
@@ -158,6 +176,7 @@ Tensor act(const Tensor& x, const groups::Action& action, int element) {
 
 Tensor act_on_image(const Tensor& x, const groups::LatticeGroup& group, int element) {
   require_lattice("act_on_image", x, group, element, 2);
+  if (group.is_hexagonal()) return act_on_hexagon(x, group, element);
   const groups::LatticeMatrix& h = group.matrices[static_cast<std::size_t>(element)];
   const bool swaps_axes = h[1] != 0;
   // y(h p) = x(p): rows of y run backwards where the row of h has a minus.

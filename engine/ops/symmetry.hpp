@@ -10,7 +10,8 @@ namespace orbitgrad {
 
 /// (L_h f)[i] = f[h^-1 i] on the last axis of x [..., n] for a permutation action on n points.
 Tensor act(const Tensor& x, const groups::Action& action, int element);
-/// The action on images [..., H, W], pixel by pixel about the centre; a quarter turn swaps H and W.
+/// The action on images [..., H, W], pixel by pixel about the centre; a quarter turn swaps H and W. p6 and p6m act on
+/// the hexagon of an array [..., 2R + 1, 2R + 1], whose corners become 0.
 Tensor act_on_image(const Tensor& x, const groups::LatticeGroup& group, int element);
 /// The action on regular features [..., S, H, W]: (t, p) -> (h t, h p).
 Tensor act_on_regular(const Tensor& x, const groups::LatticeGroup& group, int element);

@@ -101,10 +101,8 @@ void implicit_filter_gradient(const GroupConv2dProblem& p, const T* x, const T* 
                                   forward_product(p), x, dy, dw);
 }
 
-bool is_group_of_the_square(const GroupConv2dProblem& p) { return p.order <= LatticeProblem::max_order; }
-bool asks_for_expansion(const GroupConv2dProblem& p) {
-  return p.implementation == "expanded" && is_group_of_the_square(p);
-}
+bool is_lattice_group(const GroupConv2dProblem& p) { return p.order <= LatticeProblem::max_order; }
+bool asks_for_expansion(const GroupConv2dProblem& p) { return p.implementation == "expanded" && is_lattice_group(p); }
 
 template <class T>
 bool fits(const GroupConv2dProblem& p) {
@@ -139,15 +137,13 @@ const DeviceRegistration<GroupConv2dFilterGradient> filter_0{"expanded", expande
                                                              expanded_filter_gradient<double>, asks_for_expansion,
                                                              asks_for_expansion};
 const DeviceRegistration<ExpandFilter> expand_filter{"entry_per_thread", launch_expand_filter<float>,
-                                                     launch_expand_filter<double>, is_group_of_the_square,
-                                                     is_group_of_the_square};
+                                                     launch_expand_filter<double>, is_lattice_group, is_lattice_group};
 const DeviceRegistration<SumFilterOrbits> sum_filter_orbits{"entry_per_thread", launch_sum_filter_orbits<float>,
-                                                            launch_sum_filter_orbits<double>, is_group_of_the_square,
-                                                            is_group_of_the_square};
+                                                            launch_sum_filter_orbits<double>, is_lattice_group,
+                                                            is_lattice_group};
 
-const DeviceRegistration<GroupConv2dForward> forward_1{"formula", formula_forward_launch<float>,
-                                                       formula_forward_launch<double>, is_group_of_the_square,
-                                                       is_group_of_the_square};
+const DeviceRegistration<GroupConv2dForward> forward_1{
+    "formula", formula_forward_launch<float>, formula_forward_launch<double>, is_lattice_group, is_lattice_group};
 const DeviceRegistration<GroupConv2dForward> forward_2{"orbit_gather", orbit_gather_forward<float>,
                                                        orbit_gather_forward<double>, fits<float>, fits<double>};
 const DeviceRegistration<GroupConv2dForward> forward_3{"implicit_gemm", implicit_forward<float>,
@@ -155,8 +151,8 @@ const DeviceRegistration<GroupConv2dForward> forward_3{"implicit_gemm", implicit
                                                        fits_forward_tiles<double>};
 
 const DeviceRegistration<GroupConv2dInputGradient> input_1{"formula", formula_input_gradient_launch<float>,
-                                                           formula_input_gradient_launch<double>,
-                                                           is_group_of_the_square, is_group_of_the_square};
+                                                           formula_input_gradient_launch<double>, is_lattice_group,
+                                                           is_lattice_group};
 const DeviceRegistration<GroupConv2dInputGradient> input_2{
     "orbit_gather", orbit_gather_input_gradient<float>, orbit_gather_input_gradient<double>, fits<float>, fits<double>};
 const DeviceRegistration<GroupConv2dInputGradient> input_3{"implicit_gemm", implicit_input_gradient<float>,
@@ -164,8 +160,8 @@ const DeviceRegistration<GroupConv2dInputGradient> input_3{"implicit_gemm", impl
                                                            fits_input_tiles<double>};
 
 const DeviceRegistration<GroupConv2dFilterGradient> filter_1{"formula", formula_filter_gradient_launch<float>,
-                                                             formula_filter_gradient_launch<double>,
-                                                             is_group_of_the_square, is_group_of_the_square};
+                                                             formula_filter_gradient_launch<double>, is_lattice_group,
+                                                             is_lattice_group};
 const DeviceRegistration<GroupConv2dFilterGradient> filter_2{
     "implicit_gemm", implicit_filter_gradient<float>, implicit_filter_gradient<double>, fits<float>, fits<double>};
 

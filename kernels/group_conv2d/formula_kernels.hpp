@@ -12,7 +12,7 @@ inline namespace ORBITGRAD_BUILD {
 
 /// The problem with its tables by value, as a kernel can read them.
 struct LatticeProblem {
-  static constexpr std::int64_t max_order = 8;  // D4
+  static constexpr std::int64_t max_order = 12;  // D6
 
   GroupConv2dProblem sizes;
   std::int64_t out_height, out_width;

@@ -1,4 +1,5 @@
-// Lifting and group convolution on the square lattice for every subgroup of D4, with the two derivatives (bilinear):
+// Lifting and group convolution for every subgroup of D4, and of D6 on the hexagonal lattice in axial coordinates,
+// where the filter is zero outside of its hexagon; with the two derivatives (bilinear):
 //   y[n,k,s,o] = b[k] + sum_{c,t,u} xpad[n, c, t, o stride + u dilation - padding] w[k, c, h_s^-1 h_t, h_s^-1 u].
 // Lifting has no t. Cohen and Welling, "Group equivariant convolutional networks" (ICML 2016), eqs. 10 and 11.
 #pragma once
@@ -40,13 +41,15 @@ struct GroupConv2dProblem {
 };
 
 /// The tap h u for the tap u = row kernel + col of a square kernel and an integer matrix h that permutes the taps.
-/// Offsets are doubled, 2 u - (kernel - 1), so that they are integers about the centre for even kernels too.
+/// Offsets are doubled, 2 u - (kernel - 1), so that they are integers about the centre for even kernels too. A matrix
+/// of D6 permutes the taps of the hexagon; a tap outside of it, whose weight is zero, stays where it is if h u is none.
 ORBITGRAD_HOST_DEVICE constexpr std::int32_t transform_tap(const std::int32_t* h, std::int32_t kernel,
                                                            std::int32_t tap) {
   const std::int32_t row = 2 * (tap / kernel) - (kernel - 1), col = 2 * (tap % kernel) - (kernel - 1);
   const std::int32_t new_row = (h[0] * row + h[1] * col + kernel - 1) / 2;
   const std::int32_t new_col = (h[2] * row + h[3] * col + kernel - 1) / 2;
-  return new_row * kernel + new_col;
+  const bool is_inside = new_row >= 0 && new_row < kernel && new_col >= 0 && new_col < kernel;
+  return is_inside ? new_row * kernel + new_col : tap;
 }
 
 /// The tap h^-1 u; h has determinant +1 or -1.

@@ -34,7 +34,8 @@ GroupConv2dCell group_conv2d_cell(std::int64_t index) {
 std::int64_t nearest_group_conv2d_cell(GroupConv2dDirection direction, const GroupConv2dProblem& problem) {
   const std::int64_t positions = problem.batch * problem.out_height() * problem.out_width();
   const std::int64_t fields = problem.in_fields * problem.out_fields;
-  if (problem.stride > 1 || problem.order < 2 || positions <= 0 || fields <= 0) return -1;
+  const bool is_measured = problem.order == 2 || problem.order == 4 || problem.order == 8;
+  if (problem.stride > 1 || !is_measured || positions <= 0 || fields <= 0) return -1;
   const std::int64_t order = problem.order == 2 ? 0 : problem.order == 4 ? 1 : 2;
   const double mean_fields =
       std::log2(static_cast<double>(fields)) / 2 - std::log2(static_cast<double>(problem.groups));

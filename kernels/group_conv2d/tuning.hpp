@@ -33,7 +33,7 @@ struct GroupConv2dCell {
 GroupConv2dCell group_conv2d_cell(std::int64_t index);
 
 /// The cell nearest to a problem on a logarithmic scale; -1 for those that the thresholds alone decide: with a stride,
-/// without a symmetry, empty.
+/// without a symmetry, on hexagons, empty.
 std::int64_t nearest_group_conv2d_cell(GroupConv2dDirection direction, const GroupConv2dProblem& problem);
 
 /// The table that the automatic choice of the cpu asks from now on; null: none. It outlives all calls, and no group

@@ -216,7 +216,7 @@ TEST(GroupConvolution, Errors) {
                fmt::format("there is no implementation 'fastest'. Choose one of {}, or leave it empty",
                            fmt::join(implementations(), ", ")));
   const LatticeGroup shear = groups::lattice_group_from_matrices("p3", {{1, 0, 0, 1}, {0, -1, 1, -1}, {-1, 1, -1, 0}});
-  EXPECT_ERROR(lift_conv2d(images, ones({4, 3, 3, 3}), {}, shear), "no symmetry of a square kernel");
+  EXPECT_ERROR(lift_conv2d(images, ones({4, 3, 3, 3}), {}, shear), "no symmetry of a square or hexagonal kernel");
 }
 
 }  // namespace

@@ -77,14 +77,17 @@ TEST(LatticeGroup, FilterElementTable) {
   }
 }
 
-TEST(LatticeGroup, HexagonalMatricesFormD6) {
-  // axial coordinates: R = [[0, -1], [1, 1]] of order 6, M = [[0, 1], [1, 0]], h_{6m + r} = M^m R^r
-  std::vector<LatticeMatrix> matrices;
-  for (int m = 0; m < 2; ++m) {
-    LatticeMatrix h = m == 0 ? LatticeMatrix{1, 0, 0, 1} : LatticeMatrix{0, 1, 1, 0};
-    for (int r = 0; r < 6; ++r, h = {h[1], -h[0] + h[1], h[3], -h[2] + h[3]}) matrices.push_back(h);
-  }
-  EXPECT_TRUE(lattice_group_from_matrices("p6m", matrices).group.has_same_table(dihedral(6)));
+TEST(LatticeGroup, HexagonalMatricesAreTheConvention) {
+  EXPECT_EQ(hexagonal_group_names(), (std::vector<std::string>{"p6", "p6m"}));
+  const LatticeGroup p6 = lattice_group("p6"), p6m = lattice_group("p6m");
+  EXPECT_TRUE(p6.group.has_same_table(cyclic(6)));
+  EXPECT_TRUE(p6m.group.has_same_table(dihedral(6)));
+  EXPECT_EQ(p6.matrices[1], (LatticeMatrix{0, -1, 1, 1}));
+  EXPECT_EQ(p6.matrices[3], (LatticeMatrix{-1, 0, 0, -1}));
+  EXPECT_EQ(p6m.matrices[6], (LatticeMatrix{0, 1, 1, 0}));
+  EXPECT_EQ(p6m.matrices[7], (LatticeMatrix{1, 1, 0, -1}));  // M R (row, col) = M (-col, row + col)
+  EXPECT_TRUE(p6.is_hexagonal() && p6m.is_hexagonal());
+  for (const auto& name : lattice_group_names()) EXPECT_FALSE(lattice_group(name).is_hexagonal());
 }
 
 TEST(LatticeGroup, Errors) {
