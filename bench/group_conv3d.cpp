@@ -174,14 +174,7 @@ int main(int argc, char** argv) {
             ->UseManualTime()
             ->Iterations(1)
             ->Unit(benchmark::kMillisecond);
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i], flag = "--implementation=";
-    if (!argument.starts_with(flag)) continue;
-    orbitgrad::bench::forced_implementation = argument.substr(flag.size());
-    std::copy(argv + i + 1, argv + argc, argv + i);
-    --argc;
-    break;
-  }
+  orbitgrad::bench::forced_implementation = orbitgrad::bench::take_implementation(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("opponent", "expanded filters (not counted) + oneDNN direct convolution, all threads");

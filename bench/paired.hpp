@@ -1,5 +1,6 @@
-// Times two sides in turn in one run, A B A B ..., so that a change of the machine's speed meets both. A sample repeats
-// its side often enough to be longer than the clock's noise. Median and spread of at least nine samples.
+// What benchmarks of two sides share. Times them in turn in one run, A B A B ..., so that a change of the machine's
+// speed meets both. A sample repeats its side often enough to be longer than the clock's noise. Median and spread of at
+// least nine samples.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 #include <cstdint>
 #include <ctime>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace orbitgrad::bench {
@@ -61,6 +64,18 @@ inline PairedTimes time_in_turn(const std::function<void()>& ours, const std::fu
   times.ratio_low = ratios.front();
   times.ratio_high = ratios.back();
   return times;
+}
+
+/// The value of --implementation=NAME, which is taken off the command line; empty without it.
+inline std::string take_implementation(int& argc, char** argv) {
+  constexpr std::string_view flag = "--implementation=";
+  char** const found =
+      std::find_if(argv + 1, argv + argc, [&](const char* text) { return std::string_view(text).starts_with(flag); });
+  if (found == argv + argc) return {};
+  const std::string name = *found + flag.size();
+  std::copy(found + 1, argv + argc, found);
+  --argc;
+  return name;
 }
 
 }  // namespace orbitgrad::bench

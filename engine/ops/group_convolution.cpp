@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/ops/bilinear_convolution.hpp"
-#include "engine/ops/convolution_checks.hpp"
+#include "engine/ops/group_convolution_parts.hpp"
 #include "engine/ops/hexagonal_domain.hpp"
 #include "engine/ops/lattice_tables.hpp"
 #include "engine/tuning.hpp"
@@ -14,42 +13,26 @@ namespace orbitgrad {
 
 namespace {
 
-template <bool is_lifting>
-struct GroupConvolution {
-  static constexpr std::string_view name = is_lifting ? "lift_conv2d" : "group_conv2d";
-  static constexpr std::string_view input_gradient_name =
-      is_lifting ? "lift_conv2d_input_gradient" : "group_conv2d_input_gradient";
-  static constexpr std::string_view filter_gradient_name =
-      is_lifting ? "lift_conv2d_filter_gradient" : "group_conv2d_filter_gradient";
-  static constexpr std::string_view bias_gradient_name =
-      is_lifting ? "lift_conv2d_bias_gradient" : "group_conv2d_bias_gradient";
-
-  std::shared_ptr<const LatticeTables> tables;  // the problem points into them
-  kernels::GroupConv2dProblem problem;
-  Shape x_shape, w_shape, y_shape;
-  Rounding rounding;
-
+/// Convolution of images; see group_convolution_parts.hpp.
+struct Images {
+  using Tables = LatticeTables;
+  using Problem = kernels::GroupConv2dProblem;
+  static constexpr std::string_view names[2][4] = {
+      {"group_conv2d", "group_conv2d_input_gradient", "group_conv2d_filter_gradient", "group_conv2d_bias_gradient"},
+      {"lift_conv2d", "lift_conv2d_input_gradient", "lift_conv2d_filter_gradient", "lift_conv2d_bias_gradient"}};
+  static constexpr std::string_view things = "images", sizes = "H, W", taps = "k, k", copy = "plane";
   template <class T>
-  void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
-    rounding.launch<kernels::GroupConv2dForward<T>>(name, device, kernels::cpu::group_conv2d_forward<T>, problem, x, w,
-                                                    bias_or_null, y);
-  }
+  using Forward = kernels::GroupConv2dForward<T>;
   template <class T>
-  void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const {
-    rounding.launch<kernels::GroupConv2dInputGradient<T>>(
-        input_gradient_name, device, kernels::cpu::group_conv2d_input_gradient<T>, problem, dy, w, dx);
-  }
+  using InputGradient = kernels::GroupConv2dInputGradient<T>;
   template <class T>
-  void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const {
-    rounding.launch<kernels::GroupConv2dFilterGradient<T>>(
-        filter_gradient_name, device, kernels::cpu::group_conv2d_filter_gradient<T>, problem, x, dy, dw);
-  }
+  using FilterGradient = kernels::GroupConv2dFilterGradient<T>;
   template <class T>
-  void bias_gradient(DeviceKind device, const T* dy, T* db) const {
-    const std::int64_t positions = y_shape[2] * y_shape[3] * y_shape[4];
-    convolution_checks::launch_bias_gradient(
-        bias_gradient_name, device, {.batch = y_shape[0], .channels = y_shape[1], .positions = positions}, dy, db);
-  }
+  static constexpr auto* forward = kernels::cpu::group_conv2d_forward<T>;
+  template <class T>
+  static constexpr auto* input_gradient = kernels::cpu::group_conv2d_input_gradient<T>;
+  template <class T>
+  static constexpr auto* filter_gradient = kernels::cpu::group_conv2d_filter_gradient<T>;
 };
 
 /// The registry's own copy of the name, which lives as long as the program; empty stays empty.
@@ -89,26 +72,11 @@ void require_symmetric_stride(std::string_view op, const kernels::GroupConv2dPro
 
 template <bool is_lifting>
 void require_shapes(const Tensor& x, const Tensor& w, const groups::LatticeGroup& group) {
-  constexpr std::string_view op = GroupConvolution<is_lifting>::name;
-  const std::int64_t order = group.order();
-  if constexpr (is_lifting) {
-    if (x.rank() != 4)
-      fail(op, "x must be images [N, C, H, W], got {}.{}", x.shape().to_string(),
-           x.rank() == 5 ? " Regular features take group_conv2d(...)." : " Reshape it.");
-    if (w.rank() != 4)
-      fail(op, "w must be [K, C / groups, k, k], got {}. Filters over the group are for group_conv2d(...).",
-           w.shape().to_string());
-  } else {
-    if (x.rank() != 5 || x.size(2) != order)
-      fail(op, "x must be [N, C, |G|, H, W] with |G| = {}, got {}.{}", order, x.shape().to_string(),
-           x.rank() == 4 ? " Lift it first: lift_conv2d(...)." : " Use the group that made x.");
-    if (w.rank() != 5 || w.size(2) != order)
-      fail(op, "w must be [K, C / groups, |G|, k, k] with |G| = {}, got {}. Give it one plane per group element.",
-           order, w.shape().to_string());
-  }
+  group_convolution::require_ranks<Images, is_lifting>(x, w, group.order(), 2);
   if (w.size(-1) != w.size(-2))
-    fail(op, "the kernel must be square so that {} acts on it, got {} x {}. Pad it to a square.", group.name,
-         w.size(-2), w.size(-1));
+    fail(Images::names[is_lifting][0],
+         "the kernel must be square so that {} acts on it, got {} x {}. Pad it to a square.", group.name, w.size(-2),
+         w.size(-1));
 }
 
 /// What the hexagonal lattice asks for: a centre pixel on both sides.
@@ -132,7 +100,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
       return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, options);
     });
   }
-  using Convolution = GroupConvolution<is_lifting>;
+  using Convolution = group_convolution::GroupConvolution<Images, is_lifting>;
   constexpr std::string_view op = Convolution::name;
   const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};
   convolution_checks::require_kinds(op, x, w, bias);
@@ -163,9 +131,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   problem.implementation = visit_floating(op, x.dtype(), [&](auto tag) {
     return known_implementation<typename decltype(tag)::type>(op, options.implementation, x.device(), problem);
   });
-  convolution->rounding =
-      Rounding::of<kernels::GroupConv2dForward<float>, kernels::GroupConv2dInputGradient<float>,
-                   kernels::GroupConv2dFilterGradient<float>>(precision_of(x.dtype()), x.device(), problem);
+  convolution->rounding = convolution->rounding_of(x);
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
   convolution->y_shape = {problem.batch, problem.out_fields, problem.order, problem.out_height(), problem.out_width()};

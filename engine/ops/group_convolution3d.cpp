@@ -5,10 +5,9 @@
 #include <algorithm>
 
 #include "engine/ops/arithmetic.hpp"
-#include "engine/ops/bilinear_convolution.hpp"
 #include "engine/ops/convolution3d.hpp"
-#include "engine/ops/convolution_checks.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/group_convolution_parts.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/voxel_tables.hpp"
 #include "groups/printable.hpp"
@@ -19,66 +18,32 @@ namespace {
 
 using kernels::GroupConv3dProblem;
 
-template <bool is_lifting>
-struct GroupConvolution3d {
-  static constexpr std::string_view name = is_lifting ? "lift_conv3d" : "group_conv3d";
-  static constexpr std::string_view input_gradient_name =
-      is_lifting ? "lift_conv3d_input_gradient" : "group_conv3d_input_gradient";
-  static constexpr std::string_view filter_gradient_name =
-      is_lifting ? "lift_conv3d_filter_gradient" : "group_conv3d_filter_gradient";
-  static constexpr std::string_view bias_gradient_name =
-      is_lifting ? "lift_conv3d_bias_gradient" : "group_conv3d_bias_gradient";
-
-  std::shared_ptr<const VoxelTables> tables;  // the problem points into them
-  GroupConv3dProblem problem;
-  Shape x_shape, w_shape, y_shape;
-  Rounding rounding;
-
+/// Convolution of volumes; see group_convolution_parts.hpp.
+struct Volumes {
+  using Tables = VoxelTables;
+  using Problem = kernels::GroupConv3dProblem;
+  static constexpr std::string_view names[2][4] = {
+      {"group_conv3d", "group_conv3d_input_gradient", "group_conv3d_filter_gradient", "group_conv3d_bias_gradient"},
+      {"lift_conv3d", "lift_conv3d_input_gradient", "lift_conv3d_filter_gradient", "lift_conv3d_bias_gradient"}};
+  static constexpr std::string_view things = "volumes", sizes = "D, H, W", taps = "k, k, k", copy = "volume";
   template <class T>
-  void forward(DeviceKind device, const T* x, const T* w, const T* bias_or_null, T* y) const {
-    rounding.launch<kernels::GroupConv3dForward<T>>(name, device, kernels::cpu::group_conv3d_forward<T>, problem, x, w,
-                                                    bias_or_null, y);
-  }
+  using Forward = kernels::GroupConv3dForward<T>;
   template <class T>
-  void input_gradient(DeviceKind device, const T* dy, const T* w, T* dx) const {
-    rounding.launch<kernels::GroupConv3dInputGradient<T>>(
-        input_gradient_name, device, kernels::cpu::group_conv3d_input_gradient<T>, problem, dy, w, dx);
-  }
+  using InputGradient = kernels::GroupConv3dInputGradient<T>;
   template <class T>
-  void filter_gradient(DeviceKind device, const T* x, const T* dy, T* dw) const {
-    rounding.launch<kernels::GroupConv3dFilterGradient<T>>(
-        filter_gradient_name, device, kernels::cpu::group_conv3d_filter_gradient<T>, problem, x, dy, dw);
-  }
+  using FilterGradient = kernels::GroupConv3dFilterGradient<T>;
   template <class T>
-  void bias_gradient(DeviceKind device, const T* dy, T* db) const {
-    convolution_checks::launch_bias_gradient(
-        bias_gradient_name, device,
-        {.batch = y_shape[0],
-         .channels = y_shape[1],
-         .positions = y_shape.numel() / std::max<std::int64_t>(1, y_shape[0] * y_shape[1])},
-        dy, db);
-  }
+  static constexpr auto* forward = kernels::cpu::group_conv3d_forward<T>;
+  template <class T>
+  static constexpr auto* input_gradient = kernels::cpu::group_conv3d_input_gradient<T>;
+  template <class T>
+  static constexpr auto* filter_gradient = kernels::cpu::group_conv3d_filter_gradient<T>;
 };
 
 template <bool is_lifting>
 void require_shapes(const Tensor& x, const Tensor& w, const groups::VoxelGroup& group) {
-  constexpr std::string_view op = GroupConvolution3d<is_lifting>::name;
-  const std::int64_t order = group.order();
-  if constexpr (is_lifting) {
-    require(x.rank() == 5, op, "x must be volumes [N, C, D, H, W], got {}.{}", x.shape(),
-            x.rank() == 6 ? " Regular features take group_conv3d(...)." : " Reshape it.");
-    require(w.rank() == 5, op,
-            "w must be [K, C / groups, k, k, k], got {}. Filters over the group are for "
-            "group_conv3d(...).",
-            w.shape());
-  } else {
-    require(x.rank() == 6 && x.size(2) == order, op, "x must be [N, C, |G|, D, H, W] with |G| = {}, got {}.{}", order,
-            x.shape(), x.rank() == 5 ? " Lift it first: lift_conv3d(...)." : " Use the group that made x.");
-    require(w.rank() == 6 && w.size(2) == order, op,
-            "w must be [K, C / groups, |G|, k, k, k] with |G| = {}, got {}. Give it one volume per group element.",
-            order, w.shape());
-  }
-  require(w.size(-1) == w.size(-2) && w.size(-1) == w.size(-3), op,
+  group_convolution::require_ranks<Volumes, is_lifting>(x, w, group.order(), 3);
+  require(w.size(-1) == w.size(-2) && w.size(-1) == w.size(-3), Volumes::names[is_lifting][0],
           "the kernel must be a cube so that {} acts on it, got {} x {} x {}. Pad it to a cube.", group.name,
           w.size(-3), w.size(-2), w.size(-1));
 }
@@ -155,7 +120,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
       return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, options);
     });
   }
-  using Convolution = GroupConvolution3d<is_lifting>;
+  using Convolution = group_convolution::GroupConvolution<Volumes, is_lifting>;
   constexpr std::string_view op = Convolution::name;
   const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};
   convolution_checks::require_kinds(op, x, w, bias);
@@ -193,9 +158,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
     for (std::int64_t& size : problem.in_size) size += 2 * options.padding;
     problem.padding = 0;
   }
-  convolution->rounding =
-      Rounding::of<kernels::GroupConv3dForward<float>, kernels::GroupConv3dInputGradient<float>,
-                   kernels::GroupConv3dFilterGradient<float>>(precision_of(x.dtype()), x.device(), problem);
+  convolution->rounding = convolution->rounding_of(x);
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
   const kernels::Size3 out = problem.out_size();

@@ -21,9 +21,9 @@ struct Blocks {
   const FrameTransform* transform;
   std::int64_t kernel, in_fields, in_planes, out_fields;  // fields of one channel group
   OrbitReads3d reads;
-  std::vector<std::int32_t> entry;  // [w, g]
-  const T *filter, *bias;
-  std::int64_t filter_out, filter_in;
+  std::vector<std::int32_t> entry = {};  // [w, g]
+  const T *filter = nullptr, *bias = nullptr;
+  std::int64_t filter_out = 0, filter_in = 0;
 
   /// Rows (field, i) and depth (c, w, j) of a block's product.
   RowTiles rows(const FrameBlock& block) const { return RowTiles(out_fields * block.degree); }
@@ -202,6 +202,13 @@ void run_images(Blocks<T>& problem, const GroupConv3dProblem& shape, const T* fi
   }
 }
 
+/// What the product reads and writes, without its filter.
+template <class T>
+Blocks<T> blocks_of(const GroupConv3dProblem& problem, const VolumeWalk& walk, std::int64_t in_fields,
+                    std::int64_t in_planes, std::int64_t out_fields) {
+  return {walk, problem.transform, problem.kernel, in_fields, in_planes, out_fields, orbit_reads3d(problem)};
+}
+
 }  // namespace
 
 bool irrep_blocks3d_supports(const GroupConv3dProblem& problem) {
@@ -213,41 +220,21 @@ bool irrep_blocks3d_supports_input_gradient(const GroupConv3dProblem& problem) {
 
 template <class T>
 void irrep_blocks3d_forward(const GroupConv3dProblem& problem, const T* x, const T* w, const T* bias_or_null, T* y) {
-  Blocks<T> blocks{forward_walk(problem),
-                   problem.transform,
-                   problem.kernel,
-                   problem.in_fields / problem.groups,
-                   problem.in_order,
-                   problem.out_fields / problem.groups,
-                   orbit_reads3d(problem),
-                   {},
-                   nullptr,
-                   nullptr,
-                   0,
-                   0};
+  const std::int64_t in_fields = problem.in_fields / problem.groups, out_fields = problem.out_fields / problem.groups;
+  auto blocks = blocks_of<T>(problem, forward_walk(problem), in_fields, problem.in_order, out_fields);
   blocks.entry = blocks.reads.entry;
-  blocks.filter_in = problem.in_order * problem.taps(), blocks.filter_out = blocks.in_fields * blocks.filter_in;
+  blocks.filter_in = problem.in_order * problem.taps(), blocks.filter_out = in_fields * blocks.filter_in;
   run_images(blocks, problem, w, bias_or_null, x, y);
 }
 
 template <class T>
 void irrep_blocks3d_input_gradient(const GroupConv3dProblem& problem, const T* dy, const T* w, T* dx) {
-  Blocks<T> blocks{transposed_walk(problem),
-                   problem.transform,
-                   problem.kernel,
-                   problem.out_fields / problem.groups,
-                   problem.order,
-                   problem.in_fields / problem.groups,
-                   orbit_reads3d(problem),
-                   {},
-                   nullptr,
-                   nullptr,
-                   0,
-                   0};
+  const std::int64_t in_fields = problem.in_fields / problem.groups, out_fields = problem.out_fields / problem.groups;
+  auto blocks = blocks_of<T>(problem, transposed_walk(problem), out_fields, problem.order, in_fields);
   const std::vector<std::int32_t> transposed = transposed_filter_entries(problem);
   for (const std::int32_t entry : blocks.reads.entry)
     blocks.entry.push_back(transposed[static_cast<std::size_t>(entry)]);
-  blocks.filter_out = problem.order * problem.taps(), blocks.filter_in = blocks.out_fields * blocks.filter_out;
+  blocks.filter_out = problem.order * problem.taps(), blocks.filter_in = in_fields * blocks.filter_out;
   run_images(blocks, problem, w, static_cast<const T*>(nullptr), dy, dx);
 }
 

@@ -111,6 +111,12 @@ std::vector<double> by_formula(const Inputs& in, const VoxelGroup& group, bool l
   return y;
 }
 
+class GroupConvolution3dOnCpu : public ::testing::Test {
+  void SetUp() override {
+    if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "other devices have the expanded form alone";
+  }
+};
+
 TEST(GroupConvolution3d, EqualsTheFormula) {
   for (const VoxelGroup& group : some_groups())
     for (const bool lifting : {true, false})
@@ -130,8 +136,7 @@ TEST(GroupConvolution3d, EqualsTheFormula) {
       }
 }
 
-TEST(GroupConvolution3d, KeepsTheBitsUnderEveryElement) {
-  if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "other devices have the expanded form alone";
+TEST_F(GroupConvolution3dOnCpu, KeepsTheBitsUnderEveryElement) {
   for (const char* group_name : {"C4", "T", "O", "Oh"})
     for (const bool lifting : {true, false})
       for (const std::string implementation : {"orbit_gather", "irrep_blocks", ""}) {
@@ -150,8 +155,7 @@ TEST(GroupConvolution3d, KeepsTheBitsUnderEveryElement) {
       }
 }
 
-TEST(GroupConvolution3d, IsExactOnWholeNumbers) {
-  if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "other devices have the expanded form alone";
+TEST_F(GroupConvolution3dOnCpu, IsExactOnWholeNumbers) {
   const VoxelGroup group = voxel_group("O");
   const auto whole = [](const Tensor& t, double unit) {
     std::vector<float> values;
@@ -205,8 +209,7 @@ TEST(GroupConvolution3d, GradientsAreAdjointForEverySetting) {
         }
 }
 
-TEST(GroupConvolution3d, ThreadsChangeNoBit) {
-  if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "threads of the cpu";
+TEST_F(GroupConvolution3dOnCpu, ThreadsChangeNoBit) {
   const VoxelGroup group = voxel_group("O");
   const Setting3d setting{3, 2, {7, 7, 7}, 3, {.padding = 1}};
   Inputs in = setting.inputs(group, false);
