@@ -145,7 +145,7 @@ class Matrix {
 MatrixOptions quick_matrix(MatrixOptions options) {
   options.cell.data.side = 14;
   options.cell.data.train_count = 10000;
-  options.cell.training.epochs = 4;
+  options.cell.training.epochs = 5;
   options.lambdas = {1e-4, 1e-2, 1};
   options.students = {"hyper_linear"};
   options.seeds = 1;

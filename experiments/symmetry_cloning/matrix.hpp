@@ -23,7 +23,7 @@ struct MatrixOptions {
   std::filesystem::path out = "runs/symmetry-cloning";
 };
 
-/// What --quick runs: the modes of the first student on 10,000 digits of side 14, four epochs, one seed.
+/// What --quick runs: the modes of the first student on 10,000 digits of side 14, five epochs, one seed.
 MatrixOptions quick_matrix(MatrixOptions options);
 
 /// The cells in the order in which they run: all of one seed before the next.
