@@ -202,6 +202,7 @@ TEST(CloningReport, StatisticsAndCriteria) {
                      {"student", std::string("hyper_linear")},
                      {"lambda", lambda},
                      {"seed", std::int64_t{seed}},
+                     {"strict", true},
                      {"ceiling", 0.55},
                      {"accuracy_moved", accuracy}});
   };
