@@ -217,13 +217,17 @@ void deliver(const Operand& operand, memory& result, float* data) {
   run_reorder(operand, result, plain);
 }
 
-/// Into how many slices the batch is cut. A slice repays its start and, for the filter gradient, its partial result.
+/// Into how many slices the batch is cut. A slice repays its start and, for the filter gradient, its partial result;
+/// else, where the filters are too large for the second-level cache, reading them again.
 std::int64_t slice_count(ConvolutionOp op, const Conv2dProblem& problem) {
-  constexpr double least_flops = 4e6, least_positions = 2048;
+  constexpr double least_flops = 4e6, least_positions_of_gradient = 2048, least_positions_of_large = 384;
+  constexpr std::int64_t large = 1 << 18;  // elements
+  const auto positions = static_cast<double>(problem.batch * problem.out_height() * problem.out_width());
   double slices = problem.flops() / least_flops;
   if (op == ConvolutionOp::filter_gradient)
-    slices = std::min(
-        slices, static_cast<double>(problem.batch * problem.out_height() * problem.out_width()) / least_positions);
+    slices = std::min(slices, positions / least_positions_of_gradient);
+  else if (problem.w_size() > large)
+    slices = std::min(slices, positions / least_positions_of_large);
   constexpr std::int64_t most_slices = 16;
   std::int64_t count = 1;  // a power of two: most machines have such a number of cores
   while (count < most_slices && static_cast<double>(2 * count) <= slices && 2 * count <= problem.batch) count *= 2;
