@@ -59,8 +59,50 @@ void where(View<const bool> condition, View<const T> a, View<const T> b, View<T>
   });
 }
 
+/// An axis along which `in` is dense while `out` is dense along the last one, or -1: a transposition.
+template <class Loop>
+int transposed_axis(const Loop& loop) {
+  const auto [step_out, step_in] = loop.inner_stride();
+  for (int axis = 0; axis + 1 < loop.rank && step_out == 1 && step_in != 1; ++axis)
+    if (loop.stride[axis][1] == 1) return axis;
+  return -1;
+}
+
+/// A transposition by squares, so that each line of `in` is read once.
+template <class From, class To>
+void copy_transposed(const StridedLoop<2>& loop, int across, View<const From> in, View<To> out) {
+  constexpr std::int64_t edge = 32;
+  StridedLoop<2> squares = loop;
+  const int last = loop.rank - 1;
+  const std::int64_t width = loop.size[last], height = loop.size[across];
+  for (const int axis : {across, last}) {
+    squares.size[axis] = (loop.size[axis] + edge - 1) / edge;
+    for (std::int64_t& stride : squares.stride[axis]) stride *= edge;
+  }
+  const std::int64_t step_out = loop.stride[across][0], step_in = loop.stride[last][1];
+  const Convert<To> convert;
+  parallel_for(squares.numel(), elementwise_grain / (edge * edge), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t square = begin; square < end; ++square)
+      squares.run_range(square, square + 1, [&](const auto& offset, std::int64_t) {
+        std::int64_t rest = square, first[2] = {};  // of the square along `last` and `across`
+        for (int axis = last; axis >= across; --axis) {
+          if (axis == last || axis == across) first[axis == across] = rest % squares.size[axis] * edge;
+          rest /= squares.size[axis];
+        }
+        const std::int64_t columns = std::min(edge, width - first[0]), rows = std::min(edge, height - first[1]);
+        const From* const source = in.data + offset[1];
+        To* const target = out.data + offset[0];
+        for (std::int64_t i = 0; i < rows; ++i)
+          for (std::int64_t j = 0; j < columns; ++j) target[i * step_out + j] = convert(source[i + j * step_in]);
+      });
+  });
+}
+
 template <class From, class To>
 void copy(View<const From> in, View<To> out) {
+  const StridedLoop<2> loop(out.rank, out.size, {out.stride, in.stride});
+  const int across = transposed_axis(loop);
+  if (across >= 0) return copy_transposed(loop, across, in, out);
   unary<Convert<To>, From, To>(in, out);
 }
 

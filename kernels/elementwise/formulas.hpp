@@ -40,8 +40,8 @@ struct Relu {
 };
 struct Exp {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
-    return std::exp(x);
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return exponential(x);
   }
 };
 struct Log {
@@ -82,8 +82,8 @@ struct Cos {
 };
 struct Tanh {
   template <class T>
-  ORBITGRAD_HOST_DEVICE T operator()(T x) const {
-    return std::tanh(x);
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE T operator()(T x) const {
+    return hyperbolic_tangent(x);
   }
 };
 struct Sigmoid {
@@ -177,13 +177,13 @@ struct Power {  // floating
 struct Maximum {  // NaN wins
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
-    return a != a ? a : (b > a || b != b ? b : a);
+    return a != a || b <= a ? a : b;
   }
 };
 struct Minimum {  // NaN wins
   template <class T>
   ORBITGRAD_HOST_DEVICE T operator()(T a, T b) const {
-    return a != a ? a : (b < a || b != b ? b : a);
+    return a != a || b >= a ? a : b;
   }
 };
 /// dy where the output of relu is positive, else 0: floating.

@@ -13,7 +13,9 @@ namespace {
 // A full sum is cut into pieces of this many elements, summed in parallel and then in order.
 constexpr std::int64_t piece_size = 16384;
 constexpr int lanes = 16;
-constexpr std::int64_t column_tile = 64;
+// Columns that are summed at a time: more of them read longer pieces of a row, fewer feed more threads. No bit depends
+// on it.
+constexpr std::int64_t least_column_tile = 64, most_column_tile = 512;
 
 // One row: sixteen interleaved partial results, so that the loop vectorises, then a fixed tree.
 template <class Op, class A, class T>
@@ -75,6 +77,8 @@ void reduce_with(View<const T> x, int kept_axes, Out* y) {
   if (kept.inner_stride()[0] == 1 && reduced.inner_stride()[0] != 1 && kept.size[kept.rank - 1] > 1) {
     // Outputs lie side by side in x: sum whole rows, a tile of columns at a time.
     const std::int64_t row = kept.size[kept.rank - 1];
+    const std::int64_t per_thread = (row + thread_count() - 1) / thread_count();
+    const std::int64_t column_tile = std::clamp(per_thread, least_column_tile, most_column_tile);
     const std::int64_t tiles = (row + column_tile - 1) / column_tile;
     const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / (column_tile * inputs));
     parallel_for(outputs / row * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -83,7 +87,7 @@ void reduce_with(View<const T> x, int kept_axes, Out* y) {
         const std::int64_t width = std::min(column_tile, row - task % tiles * column_tile);
         kept.run_range(first, first + 1, [&](const auto& offset, std::int64_t) {
           const T* columns = x.data + offset[0];
-          A sum[column_tile];
+          A sum[most_column_tile];
           for (std::int64_t j = 0; j < width; ++j) sum[j] = start_value<Op, A>(columns + j);
           reduced.run_range(0, inputs, [&](const auto& start, std::int64_t count) {
             for (std::int64_t i = 0; i < count; ++i) {

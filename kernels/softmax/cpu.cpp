@@ -79,10 +79,12 @@ void log_softmax_forward(const SoftmaxProblem& problem, const T* x, T* z) {
   const std::int64_t columns = problem.columns;
   for_each_row(problem, [&](std::int64_t offset) {
     const T* in = x + offset;
+    T* out = z + offset;
     const T maximum = row_maximum(columns, in);
-    const double sum = row_sum(columns, [&](std::int64_t j) { return static_cast<double>(std::exp(in[j] - maximum)); });
+    for (std::int64_t j = 0; j < columns; ++j) out[j] = exponential(in[j] - maximum);
+    const double sum = row_sum(columns, [&](std::int64_t j) { return static_cast<double>(out[j]); });
     const T logarithm = static_cast<T>(std::log(sum));
-    for (std::int64_t j = 0; j < columns; ++j) z[offset + j] = in[j] - maximum - logarithm;
+    for (std::int64_t j = 0; j < columns; ++j) out[j] = in[j] - maximum - logarithm;
   });
 }
 

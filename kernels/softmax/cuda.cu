@@ -50,7 +50,7 @@ __global__ void log_forward(SoftmaxProblem p, const T* x, T* z) {
   for_each_team_row<Team>(p.rows, [=](std::int64_t row) {
     const T* in = x + row * p.columns;
     const T maximum = row_maximum<Team>(p.columns, in);
-    const double sum = row_sum<Team>(p.columns, [=](std::int64_t j) { return std::exp(in[j] - maximum); });
+    const double sum = row_sum<Team>(p.columns, [=](std::int64_t j) { return exponential(in[j] - maximum); });
     const T logarithm = static_cast<T>(std::log(sum));
     for (std::int64_t j = Team::rank(); j < p.columns; j += Team::size)
       z[row * p.columns + j] = in[j] - maximum - logarithm;

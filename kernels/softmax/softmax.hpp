@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/exponential.hpp"
 #include "kernels/host_device.hpp"
 
 namespace orbitgrad::kernels {
@@ -28,7 +29,7 @@ ORBITGRAD_HOST_DEVICE inline T softmax_derivative(T y, T dy, T inner_product) {
 
 template <class T>
 ORBITGRAD_HOST_DEVICE inline T log_softmax_derivative(T z, T dz, T sum) {
-  return dz - std::exp(z) * sum;
+  return dz - exponential(z) * sum;
 }
 
 template <class T>

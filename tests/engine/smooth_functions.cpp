@@ -52,6 +52,26 @@ TEST(SmoothFunctions, InFloatAreThoseInDouble) {
   }
 }
 
+TEST(SmoothFunctions, ExpAndTanhAreExactRelativeToTheirValue) {
+  for (const float reach : {0.3F, 4.0F, 80.0F}) {
+    const Tensor x = grid(reach), wide = x.to(DType::float64), tiny = scalar_like(wide, 1e-300);
+    EXPECT_LT(max(absolute(exp(x).to(DType::float64) / exp(wide) - 1.0)).item(), 2e-7) << reach;
+    const Tensor error = absolute(tanh(x).to(DType::float64) - tanh(wide));
+    EXPECT_LT(max(error / maximum(absolute(tanh(wide)), tiny)).item(), 4e-7) << reach;
+    EXPECT_LT(max(absolute(tanh(x))).item(), 1.0000001);
+  }
+  const Tensor ends = from_vector<float>({-infinity, -1000, 1000, infinity});
+  EXPECT_EQ(exp(ends).to_vector<float>(), (std::vector<float>{0, 0, infinity, infinity}));
+  EXPECT_EQ(tanh(ends).to_vector<float>(), (std::vector<float>{-1, -1, 1, 1}));
+  EXPECT_TRUE(std::signbit(tanh(from_vector<float>({-0.0F})).item()));
+  const Tensor undefined = from_vector<float>({std::numeric_limits<float>::quiet_NaN()});
+  for (const auto function : {exp, tanh}) EXPECT_TRUE(std::isnan(function(undefined).item()));
+  const Tensor logits = from_vector<float>({0, -3, -infinity, -200});
+  const auto logarithms = log_softmax(logits).to_vector<float>();
+  EXPECT_NEAR(static_cast<double>(logarithms[1]), -3 - std::log1p(std::exp(-3.0)), 1e-6);
+  EXPECT_EQ(logarithms[2], -infinity);
+}
+
 TEST(SmoothFunctions, KeepTheirEnds) {
   const Tensor ends = from_vector<float>({-infinity, -1000, -200, 200, 1000, infinity});
   EXPECT_EQ(sigmoid(ends).to_vector<float>(), (std::vector<float>{0, 0, 0, 1, 1, 1}));

@@ -57,6 +57,19 @@ TEST(Values, EveryLayoutGivesTheSameElements) {
                   static_cast<float>(2 * ((j * 4 + (3 - k)) * 5 + (4 - 2 * i))));
 }
 
+TEST(Values, TranspositionsOfEverySizeAreCopied) {
+  for (const Shape& shape : {Shape{70, 45}, Shape{3, 33, 65}, Shape{64, 2, 64}, Shape{5, 31, 2, 40}, Shape{0, 40}})
+    for (const DType dtype : {DType::float32, DType::int64, DType::boolean}) {
+      const Tensor x = cast(counting(shape, DType::int64), dtype);
+      const int last = shape.rank() - 1;
+      for (int axis = 0; axis < last; ++axis) {
+        const Tensor y = contiguous(transpose(x, axis, last)), back = contiguous(transpose(y, axis, last));
+        EXPECT_TRUE(all(equal(back, x))) << shape.to_string() << " axis " << axis;
+        EXPECT_TRUE(all(equal(y, transpose(x, axis, last))));
+      }
+    }
+}
+
 TEST(Values, ReductionsMatchLoops) {
   const Tensor x = testing::smooth_input({3, 5, 70}, 1).detach();
   const auto values = x.to_vector<double>();
