@@ -102,8 +102,10 @@ Tensor Downstream::weight_divergence() const {
     const auto weights = static_cast<double>(student->parameter_count());
     for (std::size_t of_layer = student->parameters().size(); of_layer > 0; --of_layer, ++i) {
       const Tensor theta = now[i].tensor, &target = before[i].tensor;
-      // While weights are drawn theta stands for theta + sigma eps.
-      Tensor term = nn::mse(noise_.empty() ? theta : theta - noise_[i], target, nn::Reduction::sum) * precision;
+      // While weights are drawn theta stands for mu + sigma eps. The factor is 1; its derivative takes from ln sigma^2
+      // what restore_weights adds for the gradient of this term, which depends on mu only.
+      const auto mean = [&] { return theta - noise_[i] * exp((log_variances_[i] - log_variances_[i].detach()) * 0.5); };
+      Tensor term = nn::mse(noise_.empty() ? theta : mean(), target, nn::Reduction::sum) * precision;
       if (!log_variances_.empty()) {
         const Tensor log_ratio = log_variances_[i] + std::log(precision);
         term = term + orbitgrad::sum(exp(log_ratio) - log_ratio) - static_cast<double>(theta.numel());

@@ -54,8 +54,9 @@ class Downstream final : public nn::Module {
   /// lambda times the term of the mode, a scalar; undefined if it has none or lambda is 0.
   Tensor divergence(const Tensor& x, const Tensor& logits, RandomKey key) const;
 
-  /// kl_weight_var: theta + sigma eps stands in for theta from here until after the backward pass, which then gives
-  /// ln sigma^2 the gradient g sigma eps / 2 on top of its own. Nothing in other modes.
+  /// kl_weight_var: theta + sigma eps stands in for theta from here until after the backward pass. ln sigma^2 then has
+  /// g sigma eps / 2, g the gradient of the task at the drawn weights, and the gradient of the divergence, which is
+  /// lambda / (2 n) (sigma^2/s^2 - 1) whatever was drawn. Nothing in other modes.
   void draw_weights(RandomKey key);
   void restore_weights();
 

@@ -105,7 +105,6 @@ CloningNetwork::CloningNetwork(const SkeletonOptions& options, const LayerStuden
     layers_.push_back(layer);
     register_child(fmt::format("layer{}", i + 1), layer);
   }
-  // Features of a layer whose student is rectified are so already; a second relu changes nothing.
   const std::int64_t out = plan_.back().channels.out, size = families_.back().output_size();
   const std::int64_t pixels_kept = plan_.back().pooled ? 4 : 1;
   head_ = add_child<nn::Linear>("head", options.head == CloningHead::invariant ? out : out * size / pixels_kept,

@@ -70,7 +70,9 @@ Tensor Student::apply_channels(const Tensor& x, const Tensor& tau) const {
   return map_channels(x, tau);
 }
 
-Tensor Student::map_channels(const Tensor& /*x*/, const Tensor& /*tau*/) const { return {}; }
+Tensor Student::map_channels(const Tensor& /*x*/, const Tensor& /*tau*/) const {
+  fail(to_string(kind()), "this student sees tau and has no sum over channels. Override map_channels.");
+}
 
 LinearStudent::LinearStudent(const StudentSizes& sizes, RandomKey key, const StudentOptions& options)
     : Student("LinearStudent", without_taps(sizes), options.rectified, false),

@@ -49,7 +49,8 @@ class Student : public nn::Module {
   Student(std::string_view op, const StudentSizes& sizes, bool rectified, bool conditional);
 
  private:
-  /// Both before the activation.
+  /// Both before the activation. The second is for students that see tau, which must override it: the default is an
+  /// error.
   virtual Tensor map(const Tensor& x, const Tensor& tau) const = 0;
   virtual Tensor map_channels(const Tensor& x, const Tensor& tau) const;
 

@@ -190,6 +190,12 @@ TEST(Students, ErrorsNameShapesAndTheNearestName) {
   expect_error([&] { hyper->apply(zeros({2, 5})); }, {"[2, 3]", "undefined"});
   expect_error([&] { hyper->apply_channels(zeros({2, 4, 5}), zeros({1, 3, 3})); }, {"[C_out, 4, 3]", "[1, 3, 3]"});
   expect_error([&] { linear->apply_channels(zeros({2, 1, 5}), zeros({1, 1, 3})); }, {"conditional"});
+  struct WithoutChannels final : Student {
+    WithoutChannels() : Student("WithoutChannels", {.in = 5, .out = 4, .taps = 3}, false, true) {}
+    StudentKind kind() const override { return StudentKind::concatenating; }
+    Tensor map(const Tensor& x, const Tensor& /*tau*/) const override { return x; }
+  };
+  expect_error([] { WithoutChannels().apply_channels(zeros({2, 1, 5}), zeros({1, 1, 3})); }, {"map_channels"});
 }
 
 /// sum_c h(x_c, tau_oc) of its definition.
