@@ -27,8 +27,9 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or Sanitize" FORCE)
 endif()
 
-# Build type Sanitize: address and undefined behaviour, every finding fatal. Null pointers and accesses beyond an object are
-# the address sanitizer's as well; without a second check of them it is made in 15 % less time.
+# Build type Sanitize: address and undefined behaviour, every finding fatal. Null pointers and accesses beyond an object
+# are the address sanitizer's as well; without a second check of them and that of virtual tables (we have no casts
+# between classes) it is made in 15 % less time.
 set(sanitizers "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize=null,object-size,vptr")
 set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer")
 set(CMAKE_EXE_LINKER_FLAGS_SANITIZE "${sanitizers}")

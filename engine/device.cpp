@@ -1,9 +1,9 @@
 #include "engine/device.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 #include "engine/error.hpp"
+#include "engine/machine.hpp"
 #include "groups/printable.hpp"
 #include "kernels/device_memory.hpp"
 #include "kernels/launch_error.hpp"
@@ -12,15 +12,6 @@
 namespace orbitgrad {
 
 namespace {
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const auto colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "processor";
-}
 
 DeviceStatus status_of(DeviceKind device) {
   if (device == DeviceKind::cpu)

@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <cstdlib>
-
-#include "engine/device.hpp"
+#include <fstream>
 
 namespace orbitgrad {
 
-std::string machine_name() {
-  std::string text = device_statuses().front().description;
-  std::ranges::replace(text, '\n', ' ');
-  std::ranges::replace(text, '\t', ' ');
-  return text;
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (!line.starts_with("model name") || colon == std::string::npos) continue;
+    std::string name = line.substr(colon + 2);
+    std::ranges::replace(name, '\t', ' ');
+    return name;
+  }
+  return "processor";
 }
 
 std::filesystem::path user_cache_folder() {

@@ -6,8 +6,8 @@
 
 namespace orbitgrad {
 
-/// Processor, threads and memory of this machine on one line, without tabs.
-std::string machine_name();
+/// "Intel(R) Xeon(R) ...", on one line and without tabs; "processor" where the system does not tell.
+std::string processor_name();
 
 /// orbitgrad/ in $XDG_CACHE_HOME or ~/.cache; in the folder for temporary files where neither is set. Not made here.
 std::filesystem::path user_cache_folder();

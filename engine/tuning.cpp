@@ -140,7 +140,7 @@ double TunedCell::best() const {
 
 GroupConv2dTuning measure_group_conv2d_tuning(
     double most_flops, const std::function<void(const TunedCell&, std::int64_t, std::int64_t)>& report) {
-  kernels::use_group_conv2d_tuning(nullptr);  // the thresholds are what is compared with
+  const GroupConv2dTuning* const before = kernels::use_group_conv2d_tuning(nullptr);  // compared with the thresholds
   GroupConv2dTuning tuning;
   for (std::int64_t index = 0; index < GroupConv2dTuning::cells; ++index) {
     const GroupConv2dCell cell = kernels::group_conv2d_cell(index);
@@ -157,6 +157,7 @@ GroupConv2dTuning measure_group_conv2d_tuning(
     letter = letter_of(timed);
     report(timed, index + 1, GroupConv2dTuning::cells);
   }
+  kernels::use_group_conv2d_tuning(before);
   return tuning;
 }
 
@@ -165,7 +166,8 @@ namespace {
 /// The tables of a file by machine, each on a line: machine, tab, letters.
 std::vector<std::pair<std::string, std::string>> lines_of(const std::filesystem::path& file) {
   std::vector<std::pair<std::string, std::string>> lines;
-  if (!std::filesystem::exists(file)) return lines;
+  std::error_code error;  // a folder that may not be entered has no table either
+  if (!std::filesystem::exists(file, error)) return lines;
   std::istringstream text(read_file(file, 1 << 20));
   const auto damaged = [&](std::string_view what) {
     fail(op, "{} is no table of measured choices: {}. Delete it and run `orbitgrad tune`, or set ORBITGRAD_TUNING=off.",
@@ -179,6 +181,8 @@ std::vector<std::pair<std::string, std::string>> lines_of(const std::filesystem:
     const std::string letters = row.substr(tab + 1);
     if (letters.size() != GroupConv2dTuning::cells || letters.find_first_not_of(".obe") != std::string::npos)
       damaged("a line has not one letter of '.obe' for each case");
+    if (letters.find(GroupConv2dTuning::expanded) < GroupConv2dTuning::cells / 3)  // forward is the first third
+      damaged("a forward case takes 'e', which is not equivariant bit for bit");
     lines.emplace_back(row.substr(0, tab), letters);
   }
   return lines;
@@ -193,7 +197,7 @@ std::filesystem::path tuning_file() {
 }
 
 void save_tuning(const std::filesystem::path& file, const GroupConv2dTuning& tuning) {
-  const std::string here = machine_name();
+  const std::string here = processor_name();
   std::string text = std::string(first_line) + '\n';
   for (const auto& [machine, letters] : lines_of(file))
     if (machine != here) text += machine + '\t' + letters + '\n';
@@ -204,7 +208,7 @@ void save_tuning(const std::filesystem::path& file, const GroupConv2dTuning& tun
 }
 
 std::optional<GroupConv2dTuning> load_tuning(const std::filesystem::path& file) {
-  const std::string here = machine_name();
+  const std::string here = processor_name();
   for (const auto& [machine, letters] : lines_of(file)) {
     if (machine != here) continue;
     GroupConv2dTuning tuning;

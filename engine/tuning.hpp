@@ -32,12 +32,15 @@ kernels::GroupConv2dTuning measure_group_conv2d_tuning(
 /// path.
 std::filesystem::path tuning_file();
 
-/// One machine a line; lines of other machines stay. Error: it cannot be written, or what is there is no table.
+/// One processor a line, whatever the number of threads; lines of others stay. Error: it cannot be written, or what is
+/// there is no table.
 void save_tuning(const std::filesystem::path& file, const kernels::GroupConv2dTuning& tuning);
-/// The table of this machine in the file; none if there is no file, or no line of this machine. Error: a damaged file.
+/// The table of this processor in the file; none if there is no file, or no line of this processor. Error: a damaged
+/// file.
 std::optional<kernels::GroupConv2dTuning> load_tuning(const std::filesystem::path& file);
 
-/// Puts the table of tuning_file() to use, once; called by every group convolution. Error: a damaged file.
+/// Puts the table of tuning_file() to use, once; called by every group convolution whose implementation is chosen on
+/// the cpu. Error: a damaged file.
 void use_saved_tuning();
 /// "thresholds", or eight hexadecimal digits of the table in use.
 std::string tuning_in_use();

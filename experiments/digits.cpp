@@ -1,7 +1,5 @@
 #include "experiments/digits.hpp"
 
-#include <bit>
-
 #include "engine/error.hpp"
 #include "experiments/datasets/glyph_digits.hpp"
 #include "nn/nearest_name.hpp"
@@ -36,13 +34,6 @@ Digits mnist_digits(const DigitsOptions& options) {
                            or_default(options.test_count, default_test_count_of_12k));
 }
 
-void add_to_fingerprint(std::uint64_t& hash, const ImageDataset& dataset) {
-  const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001b3ull; };  // FNV-1a, word by word
-  add(static_cast<std::uint64_t>(dataset.count));
-  for (const float pixel : dataset.pixels) add(std::bit_cast<std::uint32_t>(pixel));
-  for (const std::int64_t label : dataset.labels) add(static_cast<std::uint64_t>(label));
-}
-
 }  // namespace
 
 const std::vector<std::string>& digit_protocols() {
@@ -61,10 +52,8 @@ Digits load_digits(const DigitsOptions& options) {
 }
 
 std::string fingerprint(const Digits& digits) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (const ImageDataset* dataset : {&digits.train, &digits.test_upright, &digits.test_rotated})
-    add_to_fingerprint(hash, *dataset);
-  return fmt::format("{:016x}", hash);
+  const ImageDataset* const sets[] = {&digits.train, &digits.test_upright, &digits.test_rotated};
+  return fingerprint(sets);
 }
 
 }  // namespace orbitgrad::experiments

@@ -102,8 +102,8 @@ void Trainer::restore(RunDirectory& run) {
   for (const auto& [name, value] : identity_) {
     const auto found = content->metadata.find(name);
     require(found != content->metadata.end() && found->second == value, op,
-            "{}: the checkpoint has {} '{}', now it is '{}'. Resume with the same, or start a new run under another "
-            "--name.",
+            "{}: the checkpoint has {} '{}', now it is '{}'. Resume with the same (of tuning: ORBITGRAD_TUNING, "
+            "off for thresholds), or start a new run under another --name.",
             run.path().string(), name, found == content->metadata.end() ? "" : found->second, value);
   }
   load_model(module_, *content);

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "engine/device.hpp"
 #include "engine/error.hpp"
 #include "engine/io/file.hpp"
 #include "engine/machine.hpp"
@@ -103,7 +104,7 @@ std::filesystem::path peaks_file() { return user_cache_folder() / "peaks.txt"; }
 
 Peaks remeasure_peaks(const std::filesystem::path& file) {
   Peaks peaks = measure_peaks();
-  const std::string here = machine_name();
+  const std::string here = device_statuses().front().description;
   const std::vector<Line> known = lines_of(file);
   for (const Line& line : known)  // other programs can only make a machine look slower than it is
     if (line.machine == here)
@@ -123,7 +124,7 @@ Peaks remeasure_peaks(const std::filesystem::path& file) {
 }
 
 Peaks machine_peaks(const std::filesystem::path& file) {
-  const std::string here = machine_name();
+  const std::string here = device_statuses().front().description;
   for (const Line& line : lines_of(file))
     if (line.machine == here) return line.peaks;
   return remeasure_peaks(file);

@@ -111,7 +111,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
 
   auto convolution = std::make_shared<Convolution>();
   convolution->tables = lattice_tables(op, group);
-  use_saved_tuning();
+  if (x.device() == DeviceKind::cpu && options.implementation.empty()) use_saved_tuning();
   std::int64_t padding = options.padding;
   // Corners of the arrays around hexagons: those of x and w are not read, those of the result are zero.
   const bool has_corners = group.is_hexagonal();

@@ -22,7 +22,7 @@ void for_each_pixel(std::int64_t radius, Body&& body) {
 }
 
 void require_radius(std::string_view op, std::int64_t radius) {
-  constexpr std::int64_t largest = 1 << 14;
+  constexpr std::int64_t largest = 1 << 11;
   require(radius >= 0 && radius <= largest, op, "the radius is {}. Take one in 0 .. {}.", radius, largest);
 }
 

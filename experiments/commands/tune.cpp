@@ -37,6 +37,7 @@ struct Summary {
 
 void tune(const TuneOptions& options) {
   if (options.file.empty()) fail("tune", "ORBITGRAD_TUNING is off: there is no file to write. Name one with --out.");
+  static_cast<void>(load_tuning(options.file));  // a file that is no table is told of before the work, not after
   Summary summaries[3];
   std::int64_t shown = 0;
   const kernels::GroupConv2dTuning tuning = measure_group_conv2d_tuning(

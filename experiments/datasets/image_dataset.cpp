@@ -1,6 +1,9 @@
 #include "experiments/datasets/image_dataset.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 #include "experiments/datasets/random_sequence.hpp"
@@ -73,6 +76,17 @@ ImageDataset concatenate(const ImageDataset& a, const ImageDataset& b) {
   result.labels.insert(result.labels.end(), a.labels.begin(), a.labels.end());
   result.labels.insert(result.labels.end(), b.labels.begin(), b.labels.end());
   return result;
+}
+
+std::string fingerprint(std::span<const ImageDataset* const> datasets) {
+  std::uint64_t hash = 0xcbf29ce484222325ull;
+  const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001b3ull; };  // FNV-1a, word by word
+  for (const ImageDataset* dataset : datasets) {
+    add(static_cast<std::uint64_t>(dataset->count));
+    for (const float pixel : dataset->pixels) add(std::bit_cast<std::uint32_t>(pixel));
+    for (const std::int64_t label : dataset->labels) add(static_cast<std::uint64_t>(label));
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace orbitgrad::experiments

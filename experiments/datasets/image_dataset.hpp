@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace orbitgrad::experiments {
@@ -29,6 +30,9 @@ ImageDataset select(const ImageDataset& dataset, std::span<const std::int64_t> i
 
 /// A permutation of 0 .. count-1, uniform and a function of (count, seed) alone. Error: count is negative or >= 2^32.
 std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t seed);
+
+/// A number that changes with any pixel or label of the sets, as 16 hexadecimal digits.
+std::string fingerprint(std::span<const ImageDataset* const> datasets);
 
 /// The images of both, first a, then b. Error: image sizes or classes differ.
 ImageDataset concatenate(const ImageDataset& a, const ImageDataset& b);

@@ -6,6 +6,7 @@
 #include "engine/error.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "engine/tuning.hpp"
 #include "experiments/symmetry_cloning/symmetry_left.hpp"
 
 namespace orbitgrad::experiments {
@@ -99,6 +100,8 @@ void check_cell(const CellOptions& options) {
           "the mode {} is about a point group, and {} has translations alone. Take a c4 task, or --group p4.",
           options.mode, options.task);
   check_clone_settings(options.clone);
+  require(!mode.needs_clone || options.clone.granularity != "block" || options.skeleton.strict, op,
+          "a block has no pooling between its layers. Take --strict, or clone layer by layer.");
 }
 
 Record run_cell(const CellOptions& options, const TaskData& data, const std::filesystem::path& clone_cache,
@@ -140,7 +143,7 @@ Record run_cell(const CellOptions& options, const TaskData& data, const std::fil
       },
       contender.objective);
   if (run == nullptr) return trainer.run(progress);
-  trainer.set_identity({{"mode", options.mode}});
+  trainer.set_identity({{"mode", options.mode}, {"data_fingerprint", data.fingerprint()}, {"tuning", tuning_in_use()}});
   trainer.restore(*run);
   if (trainer.steps_made() > 0)
     progress.note(fmt::format("{}  goes on after step {}", options.mode, trainer.steps_made()));

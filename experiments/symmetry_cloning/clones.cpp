@@ -200,7 +200,7 @@ Clones make_clones(const models::SkeletonOptions& skeleton, const CloneSettings&
       .layers = {}};
   Record all = settings_of(skeleton);
   add_all(all, settings_of(settings));
-  all.set("head", std::string());  // no part of a clone
+  if (settings.granularity != "logit") all.set("head", std::string());  // no part of a clone
   if (settings.source != "noise")
     all.set("images", hash_of({reinterpret_cast<const char*>(images.host_data<float>()),
                                static_cast<std::size_t>(images.numel()) * sizeof(float)}));

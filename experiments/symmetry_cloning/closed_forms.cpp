@@ -95,9 +95,9 @@ std::vector<Record> sources(const TaskDataOptions& options) {
     for (int right = -3; right <= 3; ++right)
       if (down != 0 || right != 0) shifts.push_back((down + 14) % 14 * 14 + (right + 14) % 14);
   const Tensor test = rows_of(digits.test);
-  std::vector<Record> rows;
-  double before = -1;
-  for (const InputSource source : {InputSource::noise, InputSource::orbit_augmented, InputSource::dataset}) {
+  const InputSource sources[] = {InputSource::noise, InputSource::orbit_augmented, InputSource::dataset};
+  std::vector<double> errors;
+  for (const InputSource source : sources) {
     const auto student =
         make_student(StudentKind::linear, student_sizes(teacher, CloneMode::fixed_tau), key.split("source"));
     CloneOptions clone{.mode = CloneMode::fixed_tau,
@@ -107,15 +107,14 @@ std::vector<Record> sources(const TaskDataOptions& options) {
                        .learning_rate = 1e-2};
     clone.stop = {.nmse = 0.0, .steps = 1500};
     clone_layer(*student, teacher, clone);
-    const double measured = equivariance_error(
-        [&](const Tensor& x) {
-          return student->apply(reshape(x, {-1, 196}));
-        },
-        reshape(test, {-1, 196}), teacher.shift_symmetry(), shifts);
-    rows.push_back(row(fmt::format("E on shifted digits, cloned on {}", to_string(source)), measured,
-                       before < 0 ? "below the next" : "above the one before", measured > before));
-    before = measured;
+    const auto h = [&](const Tensor& x) { return student->apply(x); };
+    errors.push_back(equivariance_error(h, reshape(test, {-1, 196}), teacher.shift_symmetry(), shifts));
   }
+  std::vector<Record> rows;
+  for (std::size_t i = 0; i < errors.size(); ++i)
+    rows.push_back(row(fmt::format("E on shifted digits, cloned on {}", to_string(sources[i])), errors[i],
+                       i == 0 ? "below the next" : "above the one before",
+                       i == 0 ? errors[0] < errors[1] : errors[i] > errors[i - 1]));
   return rows;
 }
 
@@ -136,20 +135,22 @@ std::vector<Record> measure(const TaskDataOptions& data) {
 
 }  // namespace
 
-std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::filesystem::path& out) {
+std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::string& data_fingerprint,
+                                         const std::filesystem::path& out) {
   const std::filesystem::path file = out / "closed_forms.jsonl";
+  const std::string first_line = Record{{"data_fingerprint", data_fingerprint}}.to_json() + "\n";
   std::vector<Record> rows;
   if (std::filesystem::exists(file)) {
     const std::string text = read_file(file);
-    for (std::size_t begin = 0; begin < text.size();) {
+    for (std::size_t begin = first_line.size(); text.starts_with(first_line) && begin < text.size();) {
       const std::size_t end = std::min(text.find('\n', begin), text.size());
       rows.push_back(Record::from_json(std::string_view(text).substr(begin, end - begin), file.string()));
       begin = end + 1;
     }
-    return rows;
+    if (!rows.empty()) return rows;
   }
   rows = measure(data);
-  std::string text;
+  std::string text = first_line;
   for (const Record& record : rows) text += record.to_json() + "\n";
   write_file_atomically(file, text);
   return rows;

@@ -11,7 +11,8 @@
 namespace orbitgrad::experiments {
 
 /// Records {what, measured, expected, holds}, `expected` a text. They are read from closed_forms.jsonl in the folder if
-/// it has them, for they depend on the digits alone.
-std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::filesystem::path& out);
+/// it has them for these digits, on which alone they depend.
+std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::string& data_fingerprint,
+                                         const std::filesystem::path& out);
 
 }  // namespace orbitgrad::experiments

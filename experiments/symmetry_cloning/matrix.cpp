@@ -28,12 +28,20 @@ std::filesystem::path file_of(const std::filesystem::path& out, const CellOption
   return out / "cells" / (name_of(cell) + ".json");
 }
 
+/// All that decides a cell; the digits are known by what they are, not by where they lie.
+Record identity_of(const CellOptions& cell, const std::string& data_fingerprint) {
+  Record settings = settings_of(cell);
+  settings.set("data_fingerprint", data_fingerprint);
+  return settings;
+}
+
 /// A finished cell, or nothing. Error: it is of another configuration.
-std::optional<Record> read_cell(const std::filesystem::path& out, const CellOptions& cell) {
+std::optional<Record> read_cell(const std::filesystem::path& out, const CellOptions& cell,
+                                const std::string& data_fingerprint) {
   const std::filesystem::path file = file_of(out, cell);
   if (!std::filesystem::exists(file)) return {};
   const Record record = Record::from_json(read_file(file), file.string());
-  const Record settings = settings_of(cell);
+  const Record settings = identity_of(cell, data_fingerprint);
   std::string differences;
   for (const auto& [name, value] : settings.entries()) {
     const Value* found = record.find(name);
@@ -56,8 +64,11 @@ std::string summary_of(const CellOptions& cell, const Record& record) {
 class Matrix {
  public:
   Matrix(const MatrixOptions& options, const std::vector<CellOptions>& cells)
-      : options_(options), cells_(cells), digits_(load_task_digits(options.cell.data)) {
-    for (const CellOptions& cell : cells_) records_.push_back(read_cell(options_.out, cell));
+      : options_(options),
+        cells_(cells),
+        digits_(load_task_digits(options.cell.data)),
+        fingerprint_(fingerprint(digits_)) {
+    for (const CellOptions& cell : cells_) records_.push_back(read_cell(options_.out, cell, fingerprint_));
   }
 
   void announce() {
@@ -85,6 +96,8 @@ class Matrix {
                duration_text(seconds_left_));
     std::fflush(stdout);
   }
+
+  const std::string& data_fingerprint() const { return fingerprint_; }
 
   std::vector<Record> run() {
     std::vector<Record> finished;
@@ -122,7 +135,7 @@ class Matrix {
     // On a terminal a line that moves; elsewhere the lines of clones and cells say enough.
     Progress progress(fmt::format("[{}/{}] {} {}", i + 1, cells_.size(), cell.task, cell.mode),
                       Progress::is_terminal(stdout) ? stdout : nullptr);
-    Record record = settings_of(cell);
+    Record record = identity_of(cell, fingerprint_);
     add_all(record, run_cell(cell, data_of(cell), options_.out / "clones", nullptr, progress));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     record.set("seconds", seconds);
@@ -133,6 +146,7 @@ class Matrix {
   const MatrixOptions& options_;
   const std::vector<CellOptions>& cells_;
   Mnist digits_;
+  std::string fingerprint_;
   std::unique_ptr<TaskData> data_;
   std::vector<std::optional<Record>> records_;
   std::vector<double> estimates_;
@@ -159,8 +173,7 @@ std::vector<CellOptions> plan_cells(const MatrixOptions& options) {
       for (std::size_t student = 0; student < options.students.size(); ++student)
         for (const std::string& name : options.modes) {
           const CloningMode& mode = cloning_mode(name);
-          const bool has_students = mode.needs_clone || name == "random";
-          if (student > 0 && !has_students) continue;
+          if (student > 0 && !mode.has_students) continue;
           for (const double lambda : lambdas_of(options, mode, student == 0)) {
             CellOptions cell = options.cell;
             cell.task = task;
@@ -177,7 +190,7 @@ std::vector<CellOptions> plan_cells(const MatrixOptions& options) {
 
 std::string name_of(const CellOptions& cell) {
   const std::string lambda = cell.lambda > 0 ? fmt::format("-lambda{:g}", cell.lambda) : "";
-  const std::string student = cell.mode == "teacher" || cell.mode == "mlp" ? "" : "-" + cell.clone.student;
+  const std::string student = cloning_mode(cell.mode).has_students ? "-" + cell.clone.student : "";
   return fmt::format("{}-{}{}{}-seed{}", cell.task, cell.mode, lambda, student, cell.training.seed);
 }
 
@@ -185,14 +198,20 @@ void reproduce_symmetry_cloning(const MatrixOptions& options) {
   require(options.seeds > 0, op, "{} seeds are asked for. Take one or more.", options.seeds);
   const std::vector<CellOptions> cells = plan_cells(options);
   require(!cells.empty(), op, "there is nothing to run. Give tasks, modes and students.");
-  for (const CellOptions& cell : cells) check_cell(cell);
+  std::set<std::string> names;
+  for (const CellOptions& cell : cells) {
+    check_cell(cell);
+    require(names.insert(name_of(cell)).second, op,
+            "{} is asked for twice. Name each task, mode, student and lambda once.", name_of(cell));
+  }
   std::filesystem::create_directories(options.out / "cells");
   const FolderLock lock(options.out);
   Matrix matrix(options, cells);
   matrix.announce();
   const std::vector<Record> records = matrix.run();
   const std::vector<Record> closed =
-      options.closed_forms ? measure_closed_forms(options.cell.data, options.out) : std::vector<Record>{};
+      options.closed_forms ? measure_closed_forms(options.cell.data, matrix.data_fingerprint(), options.out)
+                           : std::vector<Record>{};
   write_report(options, records, closed);
 }
 

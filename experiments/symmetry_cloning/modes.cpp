@@ -63,7 +63,8 @@ CloningMode downstream_mode(const char* description) {
           .description = description,
           .needs_clone = mode != DownstreamMode::random && mode != DownstreamMode::teacher,
           .has_lambda = models::has_divergence(mode),
-          .build = build_downstream<mode>};
+          .build = build_downstream<mode>,
+          .has_students = mode != DownstreamMode::teacher};
 }
 
 using enum DownstreamMode;

@@ -46,6 +46,7 @@ struct CloningMode {
   bool needs_clone = false;
   bool has_lambda = false;
   Contender (*build)(const ModeInputs& inputs);
+  bool has_students = false;       // its layers are students, cloned or not
   bool needs_lambda = false;       // means nothing without its term
   bool needs_point_group = false;  // is about the point group of the teacher
 };

@@ -72,11 +72,16 @@ std::string accuracy_tables(const std::vector<Group>& groups, const std::vector<
   return text;
 }
 
+/// Whether its layers were measured.
+bool has_layers(const std::vector<Record>& cells, const Group& group) {
+  return statistic_of(cells, group, "equivariance_before_1").count > 0;
+}
+
 std::string layer_table(const std::vector<Group>& groups, const std::vector<Record>& cells) {
   Table table(
       {"task", "mode", "student", "lambda", "NMSE of the clone", "E before", "E after", "delta before", "delta after"});
   for (const Group& group : groups) {
-    if (group.mode == "mlp") continue;
+    if (!has_layers(cells, group)) continue;
     const Cells some = cells_of(cells, group.task, group.mode, group.student, group.lambda);
     table.add({group.task, group.mode, group.student_text, group.lambda > 0 ? fmt::format("{:g}", group.lambda) : "-",
                small(statistic_of(some, "nmse")), of_layers(some, "equivariance_before"),
@@ -102,11 +107,14 @@ std::string json_list(const std::vector<Record>& records) {
 std::string setting_line(const MatrixOptions& options, const std::vector<Record>& cells) {
   const CellOptions& cell = options.cell;
   return fmt::format(
-      "{} digits of side {}, {} epochs of batches of {}, Adam {:g} ({}; theta at {:g} of it), s = {:g}, up to {} "
-      "seed(s), {} cells. Numbers are means and deviations over the seeds.\n",
-      cell.data.train_count == 0 ? "All" : with_thousands(cell.data.train_count), cell.data.side, cell.training.epochs,
-      cell.training.batch_size, cell.training.learning_rate, cell.training.schedule, cell.theta_rate,
-      cell.prior_deviation, options.seeds, cells.size());
+      "{} digits of side {}, {}{}teachers {} x {}, clones of {}, {} epochs of batches of {}, Adam {:g} ({}; theta at "
+      "{:g} "
+      "of it), s = {:g}, up to {} seed(s), {} cells. Numbers are means and deviations over the seeds.\n",
+      cell.data.train_count == 0 ? "All" : with_thousands(cell.data.train_count), cell.data.side,
+      cell.data.wrap ? "shifts go round, " : "", cell.skeleton.strict ? "strict (circular, no pooling), " : "",
+      cell.skeleton.kernel, cell.skeleton.kernel, cell.clone.source, cell.training.epochs, cell.training.batch_size,
+      cell.training.learning_rate, cell.training.schedule, cell.theta_rate, cell.prior_deviation, options.seeds,
+      cells.size());
 }
 
 }  // namespace
@@ -128,7 +136,7 @@ std::vector<Group> groups_of(const std::vector<Record>& cells) {
   std::vector<Group> groups;
   for (const Record& cell : cells) {
     const std::string mode = cell.text("mode");
-    const bool has_student = mode != "teacher" && mode != "mlp";
+    const bool has_student = cloning_mode(mode).has_students;
     const Group group{task_of(cell), mode, has_student ? cell.text("student") : "",
                       has_student ? cell.text("student") : "-", cell.number("lambda")};
     if (std::ranges::find(groups, group) == groups.end()) groups.push_back(group);

@@ -76,7 +76,7 @@ void draw_layers(Plots& plots, const std::string& task, const std::vector<Record
   for (int layer = 1; layer <= 3; ++layer)
     for (const char* when : {"before", "after"}) curves.push_back({fmt::format("layer {} {}", layer, when), {}, {}});
   for (const Group& group : groups) {
-    if (group.task != task || group.mode == "mlp") continue;
+    if (group.task != task || statistic_of(cells, group, "equivariance_before_1").count == 0) continue;
     for (std::size_t i = 0; i < curves.size(); ++i) {
       const Statistic value =
           statistic_of(cells, group, fmt::format("equivariance_{}_{}", i % 2 == 0 ? "before" : "after", i / 2 + 1));
@@ -95,7 +95,8 @@ Curve over_lambda(const std::string& task, const std::vector<Record>& cells, con
   Curve curve{task, {}, {}};
   std::vector<Group> with_lambda;
   for (const Group& group : groups)
-    if (group.task == task && group.lambda > 0 && group.student == "hyper_linear") with_lambda.push_back(group);
+    if (group.task == task && group.lambda > 0 && group.mode == "kl_weight" && group.student == "hyper_linear")
+      with_lambda.push_back(group);
   std::ranges::sort(with_lambda, {}, &Group::lambda);
   for (const Group& group : with_lambda) {
     const Statistic value = statistic_of(cells, group, name);

@@ -134,8 +134,13 @@ Mnist load_task_digits(const TaskDataOptions& options) {
           generate(options.test_count, generated_test_count, first_test_glyph)};
 }
 
+std::string fingerprint(const Mnist& digits) {
+  const ImageDataset* const sets[] = {&digits.train, &digits.test};
+  return fingerprint(sets);
+}
+
 TaskData::TaskData(const CloningTask& task, const TaskDataOptions& options, const Mnist& digits)
-    : task_(task), options_(options), train_(to_samples(digits.train)) {
+    : task_(task), options_(options), train_(to_samples(digits.train)), fingerprint_(experiments::fingerprint(digits)) {
   const Tensor test = to_samples(digits.test).inputs;
   const RandomKey key = RandomKey{options.seed}.split("test moves");
   for (std::int64_t i = 0; i < digits.test.count; ++i)

@@ -68,6 +68,7 @@ struct TaskDataOptions {
 
 /// Digits at the asked side: read, or generated. Error: as load_mnist; more asked for than there are; another side.
 Mnist load_task_digits(const TaskDataOptions& options);
+std::string fingerprint(const Mnist& digits);
 
 /// The digits of a task, [N, 1, side, side].
 class TaskData {
@@ -80,6 +81,8 @@ class TaskData {
   const Samples& original() const { return original_; }  // test digits where they are, labelled by the rule
   const Samples& moved() const { return moved_; }        // test digit i moved by test_moves()[i]
   const std::vector<Move>& test_moves() const { return moves_; }
+  /// Of the digits, training and test.
+  const std::string& fingerprint() const { return fingerprint_; }
   /// The value of a black pixel in all of them.
   float black() const;
 
@@ -94,6 +97,7 @@ class TaskData {
   TaskDataOptions options_;
   Samples train_, original_, moved_;
   std::vector<Move> moves_;
+  std::string fingerprint_;
 };
 
 }  // namespace orbitgrad::experiments

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace orbitgrad::kernels {
 namespace {
@@ -47,7 +48,9 @@ std::int64_t nearest_group_conv2d_cell(GroupConv2dDirection direction, const Gro
   return cell * 4 + nearest_step(std::log2(static_cast<double>(positions)) / 3 - 2, 4);
 }
 
-void use_group_conv2d_tuning(const GroupConv2dTuning* table) { in_use = table; }
+const GroupConv2dTuning* use_group_conv2d_tuning(const GroupConv2dTuning* table) {
+  return std::exchange(in_use, table);
+}
 
 char tuned_group_conv2d(GroupConv2dDirection direction, const GroupConv2dProblem& problem) {
   if (in_use == nullptr) return GroupConv2dTuning::thresholds;

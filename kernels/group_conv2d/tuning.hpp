@@ -37,8 +37,8 @@ GroupConv2dCell group_conv2d_cell(std::int64_t index);
 std::int64_t nearest_group_conv2d_cell(GroupConv2dDirection direction, const GroupConv2dProblem& problem);
 
 /// The table that the automatic choice of the cpu asks from now on; null: none. It outlives all calls, and no group
-/// convolution runs meanwhile.
-void use_group_conv2d_tuning(const GroupConv2dTuning* table);
+/// convolution runs meanwhile. Returns the one before.
+const GroupConv2dTuning* use_group_conv2d_tuning(const GroupConv2dTuning* table);
 /// The letter for a problem in the table in use.
 char tuned_group_conv2d(GroupConv2dDirection direction, const GroupConv2dProblem& problem);
 

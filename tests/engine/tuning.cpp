@@ -5,6 +5,7 @@
 #include "engine/machine.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/experiments/datasets_support.hpp"
+#include "tests/thread_count.hpp"
 
 namespace orbitgrad::testing {
 namespace {
@@ -39,23 +40,35 @@ TEST(Tuning, IsKeptByMachine) {
   GroupConv2dTuning tuning;
   tuning.choice[7] = GroupConv2dTuning::irrep_blocks;
   save_tuning(file, tuning);
-  const std::string other = "another machine\t" + std::string(GroupConv2dTuning::cells, 'e') + '\n';
+  const std::string other = "another machine\t" + std::string(GroupConv2dTuning::cells, 'b') + '\n';
   write_file_atomically(file, read_file(file) + other);
   ASSERT_TRUE(load_tuning(file));
   EXPECT_EQ(load_tuning(file)->choice, tuning.choice);
-  tuning.choice[8] = GroupConv2dTuning::expanded;
+  tuning.choice[GroupConv2dTuning::cells - 1] = GroupConv2dTuning::expanded;
   save_tuning(file, tuning);
   EXPECT_EQ(load_tuning(file)->choice, tuning.choice);
   EXPECT_NE(read_file(file).find(other), std::string::npos);
 }
+
+TEST(Tuning, IsTheSameForEveryNumberOfThreads) {
+  const TemporaryFolder folder;
+  save_tuning(folder.path() / "t", GroupConv2dTuning());
+  for (const int threads : {1, 2, 5}) {
+    const ThreadCount scope(threads);
+    EXPECT_TRUE(load_tuning(folder.path() / "t"));
+  }
+}
+
+TEST(Tuning, AFileThatCannotBeReachedIsNone) { EXPECT_FALSE(load_tuning(std::string(300, 'x'))); }
 
 TEST(Tuning, ADamagedFileIsAnError) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "tuning.txt";
   const std::string first = "orbitgrad group convolution 1\n", letters(GroupConv2dTuning::cells, 'o');
   for (const std::string& text :
-       {std::string(), std::string("something else\n"), first + "no tab\n", first + machine_name() + "\t.o\n",
-        first + machine_name() + '\t' + letters + "o\n", first + machine_name() + '\t' + letters.substr(1) + "x\n"}) {
+       {std::string(), std::string("something else\n"), first + "no tab\n", first + processor_name() + "\t.o\n",
+        first + processor_name() + '\t' + letters + "o\n", first + processor_name() + '\t' + letters.substr(1) + "x\n",
+        first + processor_name() + "\te" + letters.substr(1) + '\n'}) {
     write_file_atomically(file, text);
     EXPECT_ERROR(load_tuning(file), "is no table of measured choices");
     EXPECT_ERROR(save_tuning(file, GroupConv2dTuning()), "is no table of measured choices");

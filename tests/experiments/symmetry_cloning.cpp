@@ -203,6 +203,7 @@ TEST(CloningReport, StatisticsAndCriteria) {
                      {"lambda", lambda},
                      {"seed", std::int64_t{seed}},
                      {"strict", true},
+                     {"wrap", true},
                      {"ceiling", 0.55},
                      {"accuracy_moved", accuracy}});
   };
