@@ -1,11 +1,16 @@
 #include "engine/tuning.hpp"
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <sstream>
 #include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "engine/error.hpp"
 #include "engine/io/file.hpp"
@@ -47,10 +52,34 @@ struct Arrays {
   std::vector<float> x, w, y;
 };
 
+/// While it lives, parallel loops run on the calling thread.
+class OneThread {
+ public:
+#ifdef _OPENMP
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+#else
+  OneThread() = default;
+#endif
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  [[maybe_unused]] int before_ = 1;
+};
+
+/// Of the calling thread, so that other programs do not count. Several threads would wait for one another, and a thread
+/// that lost its core makes a loop of microseconds last milliseconds.
+double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 double seconds_of(const std::function<void()>& call, int calls) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = processor_seconds();
   for (int i = 0; i < calls; ++i) call();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / calls;
+  return (processor_seconds() - begin) / calls;
 }
 
 /// The shortest of seven samples of each, taken in turn: other programs can only make one look slower than it is.
@@ -140,6 +169,7 @@ double TunedCell::best() const {
 
 GroupConv2dTuning measure_group_conv2d_tuning(
     double most_flops, const std::function<void(const TunedCell&, std::int64_t, std::int64_t)>& report) {
+  const OneThread scope;  // the choice never looks at the number of threads
   const GroupConv2dTuning* const before = kernels::use_group_conv2d_tuning(nullptr);  // compared with the thresholds
   GroupConv2dTuning tuning;
   for (std::int64_t index = 0; index < GroupConv2dTuning::cells; ++index) {

@@ -22,9 +22,9 @@ struct TunedCell {
   double best() const;
 };
 
-/// Times every cell with at most that many multiplications and additions in the dense form, float32, on the threads
-/// set; larger ones get what the next smaller number of positions has. A choice other than that of the thresholds has
-/// to be 5 % faster. Calls report(cell, done, total) after each.
+/// Times every cell with at most that many multiplications and additions in the dense form, float32, on one thread, in
+/// seconds of the processor, so that it may be busy; larger ones get what the next smaller number of positions has. A
+/// choice other than that of the thresholds has to be 5 % faster. Calls report(cell, done, total) after each.
 kernels::GroupConv2dTuning measure_group_conv2d_tuning(
     double most_flops, const std::function<void(const TunedCell&, std::int64_t, std::int64_t)>& report);
 

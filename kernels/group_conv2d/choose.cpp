@@ -1,56 +1,45 @@
 // Which implementation a group convolution takes, and its entry points.
+#include "kernels/group_conv2d/cost.hpp"
 #include "kernels/group_conv2d/expanded.hpp"
 #include "kernels/group_conv2d/tuning.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-// From timings on two AVX-512 cores, p2, pm, p4 and p4m, 1x1 to 7x7, 1 to 64 fields, 2x2 to 32x32 maps, batch 1 to 128
-// (docs/benchmarks.md). Irrep blocks win over the orbit gather as soon as their products pay for the transform of the
-// input, which all output channels share; the rest is the gather's. The dense form is faster with strides, and is taken
-// for gradients alone: the automatic forward is equivariant bit for bit. The choice looks at the problem, never at the
-// number of threads. A table measured on this machine goes before them.
+// The cheaper of irrep blocks and orbit gather by cost.hpp, and the dense form where it is cheaper still: with strides,
+// for the rest see below. It is taken for gradients alone: the automatic forward is equivariant bit for bit. The choice
+// looks at the problem, never at the number of threads or the type. A table measured on this machine goes before it.
 struct Choice {
   bool dense, blocks;
 };
 
-/// Channels, fields times group elements, of one channel group.
-std::int64_t out_channels(const GroupConv2dProblem& problem) {
-  return problem.out_fields / problem.groups * problem.order;
-}
-std::int64_t in_channels(const GroupConv2dProblem& problem) {
-  return problem.in_fields / problem.groups * problem.order;
-}
-/// Products of one output that share a group element: taps times input fields.
-std::int64_t filter_taps(const GroupConv2dProblem& problem) {
-  return problem.in_fields / problem.groups * problem.kernel * problem.kernel;
-}
-/// Output positions of the batch.
-std::int64_t columns(const GroupConv2dProblem& problem) {
-  return problem.batch * problem.out_height() * problem.out_width();
-}
 bool lifts(const GroupConv2dProblem& problem) { return problem.in_order != problem.order; }
 
-/// Lifting saves less: only the taps of an orbit share a transform.
 Choice choose_forward(const GroupConv2dProblem& problem) {
-  const std::int64_t channels = out_channels(problem);
-  if (lifts(problem)) return {false, channels >= 128 || (channels >= 64 && filter_taps(problem) >= 49)};
-  const bool single_field = problem.order >= 8 && columns(problem) >= 4096;  // long enough rows pay for it too
-  return {false, problem.order > 1 && (channels >= 16 || single_field)};
+  const GroupConv2dCounts counts = group_conv2d_cost::forward_counts(problem);
+  return {false,
+          problem.order > 1 && group_conv2d_cost::irrep_blocks(counts) < group_conv2d_cost::orbit_gather(counts)};
 }
 
-/// With a stride ours multiplies with the zeros between the outputs.
+/// With a stride ours multiplies with the zeros between the outputs; an image's gradient has no blocks.
 Choice choose_input_gradient(const GroupConv2dProblem& problem) {
-  return {problem.stride > 1, problem.order > 1 && in_channels(problem) >= 16};
+  const GroupConv2dCounts counts = group_conv2d_cost::input_gradient_counts(problem);
+  const double gather = group_conv2d_cost::orbit_gather(counts);
+  if (lifts(problem)) return {problem.stride > 1 || group_conv2d_cost::expanded(counts) < gather, false};
+  return {problem.stride > 1, problem.order > 1 && group_conv2d_cost::irrep_blocks(counts) < gather};
 }
 
-/// Blocks have lanes for output fields and register tiles for taps of one field: few of either leave them empty, and a
-/// handful of columns is over before the transforms are. The gather has lanes for output channels.
+/// One vector of output channels leaves half of the gather's register tiles empty; a stride keeps two columns from
+/// sharing a vector.
 Choice choose_filter_gradient(const GroupConv2dProblem& problem) {
-  const std::int64_t taps = filter_taps(problem), channels = out_channels(problem);
-  if (lifts(problem)) return {false, problem.out_fields / problem.groups >= 8 && taps >= 75};
-  return {false, problem.order > 1 && channels >= (problem.stride > 1 ? 48 : 24) && taps >= 8 &&
-                     columns(problem) * problem.order > 64};
+  const GroupConv2dCounts counts = group_conv2d_cost::forward_counts(problem);
+  if (problem.order > 1 &&
+      group_conv2d_cost::irrep_blocks_filter(counts) < group_conv2d_cost::orbit_gather_filter(counts))
+    return {false, true};
+  const std::int64_t channels = counts.out_fields * counts.order, lanes = group_conv2d_cost::lanes;
+  const bool is_one_vector = problem.stride > 1 ? channels >= lanes / 2 && channels <= lanes && counts.columns >= 512
+                                                : channels == lanes && counts.columns >= 4096;
+  return {is_one_vector && problem.order > 1 && !lifts(problem), false};
 }
 
 /// The forced implementation if it supports the problem; else that of the table; else the dense form where it pays and

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/group_conv2d/cost.hpp"
+#include "kernels/group_conv2d/irrep_tile.hpp"
 #include "tests/kernels/group_conv2d_case.hpp"
 
 namespace orbitgrad::testing {
@@ -72,6 +74,51 @@ TEST(GroupConv2dTuning, AForcedImplementationAndAStrideGoBeforeIt) {
   problem.implementation = {};
   problem.stride = 2;
   EXPECT_NE(kernels::cpu::choose_group_conv2d_forward<float>(problem), "expanded");
+}
+
+TEST(GroupConv2dCost, CountsTheTapsThatLiftingTransforms) {
+  for (const char* group : {"p1", "p2", "pm", "p4", "p4m"})
+    for (const std::int64_t kernel : {1, 3, 5, 7}) {
+      const LatticeTables tables(group);
+      kernels::GroupConv2dCell cell{};
+      cell.order = static_cast<std::int64_t>(tables.matrices.size()) / 4;
+      cell.lifts = true, cell.fields = 2, cell.kernel = kernel, cell.positions = 64;
+      const GroupConv2dProblem problem = problem_of(cell, tables);
+      const auto reads = kernels::cpu::orbit_reads(problem, kernels::cpu::forward_geometry(problem));
+      EXPECT_EQ(kernels::group_conv2d_cost::tap_orbits(problem), reads.taps) << group << ' ' << kernel;
+    }
+}
+
+TEST(GroupConv2dCost, ManyFieldsTakeBlocksAndOneOnAPixelTakesTheGather) {
+  for (const char* group : {"p2", "pm", "p4", "p4m"})
+    for (const std::int64_t positions : {64, 4096}) {
+      const LatticeTables tables(group);
+      kernels::GroupConv2dCell cell{};
+      cell.order = static_cast<std::int64_t>(tables.matrices.size()) / 4;
+      cell.fields = 64, cell.kernel = 3, cell.positions = positions;
+      GroupConv2dProblem problem = problem_of(cell, tables);
+      EXPECT_EQ(kernels::cpu::choose_group_conv2d_forward<float>(problem), "irrep_blocks");
+      EXPECT_EQ(kernels::cpu::choose_group_conv2d_input_gradient<double>(problem), "irrep_blocks");
+      EXPECT_EQ(kernels::cpu::choose_group_conv2d_filter_gradient<float>(problem), "irrep_blocks");
+      cell.fields = 1, cell.kernel = 1, cell.positions = 1;
+      problem = problem_of(cell, tables);
+      EXPECT_EQ(kernels::cpu::choose_group_conv2d_forward<float>(problem), "orbit_gather");
+      EXPECT_EQ(kernels::cpu::choose_group_conv2d_input_gradient<float>(problem), "orbit_gather");
+      EXPECT_EQ(kernels::cpu::choose_group_conv2d_filter_gradient<double>(problem), "orbit_gather");
+    }
+}
+
+/// The automatic forward never loses its symmetry to speed: with no table it takes no dense form.
+TEST(GroupConv2dCost, TheForwardIsNeverDense) {
+  for (std::int64_t index = 0; index < GroupConv2dTuning::cells; ++index) {
+    const auto cell = kernels::group_conv2d_cell(index);
+    const LatticeTables tables(group_of(cell.order));
+    for (const std::int64_t stride : {1, 2}) {
+      GroupConv2dProblem problem = problem_of(cell, tables);
+      problem.stride = stride;
+      EXPECT_NE(kernels::cpu::choose_group_conv2d_forward<float>(problem), "expanded") << index;
+    }
+  }
 }
 
 }  // namespace
