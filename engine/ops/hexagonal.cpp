@@ -2,7 +2,10 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 
+#include "engine/captured_step.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/hexagonal_domain.hpp"
@@ -37,6 +40,27 @@ Tensor hexagonal_mask(std::int64_t radius, DType dtype, DeviceKind device) {
   const Tensor mask = from_vector(inside, {2 * radius + 1, 2 * radius + 1}, DeviceKind::cpu);
   return constant_on(cast(mask, dtype), device);
 }
+
+namespace hexagonal {
+
+Tensor shared_mask(std::int64_t radius, DeviceKind device) {
+  constexpr std::int64_t largest = 128;  // 65 kB; larger ones are rare, and their convolutions long
+  constexpr std::size_t most = 32;
+  // What a captured step makes on a device is written when the step runs, and belongs to it.
+  const bool is_step_only = device != DeviceKind::cpu && is_capturing();
+  if (radius > largest || is_step_only) return hexagonal_mask(radius, DType::boolean, device);
+  using Masks = std::map<std::pair<std::int64_t, DeviceKind>, Tensor>;
+  static std::mutex mutex;
+  static Masks& masks = *new Masks;  // lives as long as the devices' memory: to the end
+  const std::lock_guard lock(mutex);
+  if (const auto found = masks.find({radius, device}); found != masks.end()) return found->second;
+  const Tensor mask = hexagonal_mask(radius, DType::boolean, device);
+  if (masks.size() == most) masks.clear();
+  masks.emplace(std::pair(radius, device), mask);
+  return mask;
+}
+
+}  // namespace hexagonal
 
 Tensor image_to_hexagonal(const Tensor& x, std::int64_t radius, double spacing) {
   constexpr std::string_view op = "image_to_hexagonal";

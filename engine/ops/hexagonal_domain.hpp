@@ -3,7 +3,7 @@
 
 #include "engine/ops/comparison.hpp"
 #include "engine/ops/creation.hpp"
-#include "engine/ops/hexagonal.hpp"
+#include "engine/tensor.hpp"
 #include "groups/lattice_group.hpp"
 
 namespace orbitgrad::hexagonal {
@@ -18,9 +18,13 @@ inline std::int64_t require_domain(std::string_view op, std::string_view what, c
   return x.size(-1) / 2;
 }
 
+/// hexagonal_mask(radius, boolean, device), made once for each of the radii in use: shared by all calls, not to be
+/// written to.
+Tensor shared_mask(std::int64_t radius, DeviceKind device);
+
 /// x [..., 2R + 1, 2R + 1] with zeros outside of the hexagon, whatever stands there: NaN and -0 too.
 inline Tensor on_domain(const Tensor& x) {
-  return where(hexagonal_mask(x.size(-1) / 2, DType::boolean, x.device()), x, zeros({}, x.dtype(), x.device()));
+  return where(shared_mask(x.size(-1) / 2, x.device()), x, zeros({}, x.dtype(), x.device()));
 }
 
 }  // namespace orbitgrad::hexagonal

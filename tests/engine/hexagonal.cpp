@@ -1,10 +1,15 @@
 // Convolution on hexagons: the lattice, the definition, every element bit for bit, derivatives, layers.
 #include "engine/ops/hexagonal.hpp"
 
+#include <thread>
+
+#include "engine/allocator.hpp"
 #include "engine/ops/arithmetic.hpp"
+#include "engine/ops/cast.hpp"
 #include "engine/ops/comparison.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/group_convolution.hpp"
+#include "engine/ops/hexagonal_domain.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/symmetry.hpp"
 #include "engine/ops/transfer.hpp"
@@ -113,6 +118,53 @@ TEST(HexagonalLattice, MaskHasTheHexagonsPixels) {
     EXPECT_EQ(sum(mask).item(), static_cast<double>(3 * radius * (radius + 1) + 1));
   }
   EXPECT_EQ(hexagonal_mask(1).to_vector<float>(), (std::vector<float>{0, 1, 1, 1, 1, 1, 1, 1, 0}));
+}
+
+TEST(HexagonalLattice, MasksAreMadeOnce) {
+  const DeviceKind device = default_device();
+  const auto storage = [&](std::int64_t radius) { return hexagonal::shared_mask(radius, device).body().storage; };
+  const auto first = storage(7);
+  EXPECT_EQ(storage(7), first);
+  EXPECT_NE(storage(6), first);
+  EXPECT_NE(hexagonal_mask(7, DType::boolean).body().storage, first);  // of the caller, who may write to it
+  const std::vector<float> whole = hexagonal_mask(7).to_vector<float>();
+  for (std::int64_t radius = 8; radius < 60; ++radius) {
+    EXPECT_EQ(hexagonal::shared_mask(radius, device).size(0), 2 * radius + 1);
+    EXPECT_LE(first.use_count(), 2);
+  }
+  EXPECT_EQ(first.use_count(), 1);  // forgotten: the masks kept are bounded
+  EXPECT_EQ(cast(hexagonal::shared_mask(7, device), DType::float32).to_vector<float>(), whole);
+  EXPECT_NE(storage(500), storage(500));
+}
+
+TEST(HexagonalLattice, ThreadsShareTheMasks) {
+  std::vector<std::thread> threads;
+  std::vector<double> sums(4);
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    threads.emplace_back([&sums, i] {
+      for (std::int64_t radius = 0; radius < 40; ++radius)
+        sums[i] += sum(cast(hexagonal::shared_mask(radius, DeviceKind::cpu), DType::float64)).item() /
+                   static_cast<double>(radius + 1);
+    });
+  for (std::thread& thread : threads) thread.join();
+  double expected = 0;
+  for (std::int64_t radius = 0; radius < 40; ++radius)
+    expected += static_cast<double>(3 * radius * (radius + 1) + 1) / static_cast<double>(radius + 1);
+  for (const double value : sums) EXPECT_DOUBLE_EQ(value, expected);
+}
+
+TEST(HexagonalLattice, TheSecondConvolutionMakesNoMask) {
+  const LatticeGroup group = lattice_group("p6");
+  const Tensor x = ones({1, 1, 23, 23}, DType::float32, DeviceKind::cpu);
+  const Tensor w = ones({1, 1, 3, 3}, DType::float32, DeviceKind::cpu);
+  const auto allocations = [&] {
+    const std::int64_t before = CachingAllocator::host().statistics().allocations;
+    static_cast<void>(lift_conv2d(x, w, {}, group));
+    return CachingAllocator::host().statistics().allocations - before;
+  };
+  hexagonal::shared_mask(1, DeviceKind::cpu);  // of w
+  const std::int64_t first = allocations(), second = allocations();
+  EXPECT_GE(first, second + 4);  // masks of radius 11 and 10, each made in float and cast
 }
 
 TEST(HexagonalLattice, TheGroupActsOnTheDomain) {
