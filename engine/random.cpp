@@ -9,6 +9,7 @@
 #include "engine/ops/cast.hpp"
 #include "engine/ops/linear_map.hpp"
 #include "engine/ops/transfer.hpp"
+#include "groups/fnv_hash.hpp"
 #include "kernels/device_graph.hpp"
 #include "kernels/dropout/dropout.hpp"
 #include "kernels/random/random.hpp"
@@ -60,11 +61,8 @@ RandomKey RandomKey::split(std::uint64_t stream) const {
 }
 
 RandomKey RandomKey::split(std::string_view name) const {
-  // FNV-1a, under a key of its own so that names and numbers never meet.
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3u;
-  constexpr std::uint64_t names = 0x73656d616eu;
-  return split(names).split(hash);
+  constexpr std::uint64_t names = 0x73656d616eu;  // a key of their own, so that names and numbers never meet
+  return split(names).split(groups::fnv_hash(name));
 }
 
 Tensor uniform(const Shape& shape, RandomKey key, double low, double high, DType dtype, DeviceKind device) {

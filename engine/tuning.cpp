@@ -16,6 +16,7 @@
 #include "engine/io/file.hpp"
 #include "engine/machine.hpp"
 #include "engine/ops/lattice_tables.hpp"
+#include "groups/fnv_hash.hpp"
 
 namespace orbitgrad {
 
@@ -270,9 +271,7 @@ void use_saved_tuning() {
 
 std::string tuning_in_use() {
   if (!saved_tuning()) return "thresholds";
-  std::uint32_t hash = 2166136261u;  // FNV-1a
-  for (const char letter : saved_tuning()->choice) hash = (hash ^ static_cast<unsigned char>(letter)) * 16777619u;
-  return fmt::format("{:08x}", hash);
+  return fmt::format("{:016x}", groups::fnv_hash({saved_tuning()->choice.data(), saved_tuning()->choice.size()}));
 }
 
 }  // namespace orbitgrad

@@ -6,19 +6,13 @@
 #include <random>
 
 #include "groups/constraints.hpp"
+#include "groups/fnv_hash.hpp"
 
 namespace orbitgrad::groups {
 
 namespace {
 
 constexpr char magic[8] = {'O', 'G', 'B', 'A', 'S', 'I', 'S', '2'};  // the last is the version
-
-/// FNV-1a, 64 bits.
-std::uint64_t checksum(const std::string& bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
 
 template <class V>
 void put(std::string& bytes, const V& value) {
@@ -79,7 +73,7 @@ void save_basis(const std::filesystem::path& file, const std::string& key, const
   put_list<std::int64_t>(bytes, columns.begin);
   put_list<std::int64_t>(bytes, columns.rows);
   put_list<T>(bytes, columns.values);
-  put(bytes, checksum(bytes));
+  put(bytes, fnv_hash(bytes));
 
   std::filesystem::path part = file;
   part += fmt::format(".{:08x}.part", std::random_device{}());
@@ -115,7 +109,7 @@ InvariantBasis<T> load_basis(const std::filesystem::path& file, const std::strin
   std::uint64_t expected = 0;
   std::memcpy(&expected, bytes.data() + bytes.size() - 8, 8);
   bytes.resize(bytes.size() - 8);
-  require(checksum(bytes) == expected, "load_basis", "{} is truncated or damaged: wrong checksum. Delete it.", name);
+  require(fnv_hash(bytes) == expected, "load_basis", "{} is truncated or damaged: wrong checksum. Delete it.", name);
 
   Reader reader(bytes, name);
   (void)reader.value<std::int64_t>();  // the magic
@@ -154,7 +148,7 @@ std::shared_ptr<const InvariantBasis<T>> BasisLibrary<T>::get(const TensorType& 
   const std::string key =
       Constraints<T>(type, group).key() + (options_.closed_forms ? "c" : "s") + group.name() + "/" + type.to_string();
   if (const auto known = solved_.find(key); known != solved_.end()) return known->second;
-  const std::filesystem::path file = folder_ / fmt::format("{:016x}.basis", checksum(key));
+  const std::filesystem::path file = folder_ / fmt::format("{:016x}.basis", fnv_hash(key));
   std::error_code ignored;
   if (!folder_.empty() && std::filesystem::exists(file, ignored)) {
     try {

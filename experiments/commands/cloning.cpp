@@ -1,6 +1,7 @@
 // orbitgrad train cloning/TASK
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "experiments/commands/cloning_options.hpp"
 #include "experiments/commands/commands.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 struct CommandOptions {
   CellOptions cell;
+  std::optional<double> lambda = {};
   std::string head = "invariant", device = "cpu";
   std::filesystem::path out = "runs";
   std::string name = {};
@@ -35,13 +37,15 @@ void print_result(const CellOptions& cell, const Record& result) {
              percent(result.number("accuracy_moved")), percent(result.number("ceiling")),
              percent(result.number("consistency"))});
   fmt::print("\n{}", table.to_string());
-  Table layers({"layer", "E before", "E after", "delta before", "delta after"});
+  Table layers(
+      {"layer", "E before", "E after", "E of digits before", "E of digits after", "delta before", "delta after"});
   const auto cell_of = [&](const char* what, const char* when, std::size_t layer) {
     const Value* value = result.find(fmt::format("{}_{}_{}", what, when, layer));
     return value == nullptr ? std::string("-") : fmt::format("{:.2g}", number_of(*value).value_or(NAN));
   };
   for (std::size_t i = 1; result.find(fmt::format("equivariance_before_{}", i)) != nullptr; ++i)
     layers.add({fmt::format("{}", i), cell_of("equivariance", "before", i), cell_of("equivariance", "after", i),
+                cell_of("equivariance_digits", "before", i), cell_of("equivariance_digits", "after", i),
                 cell_of("delta", "before", i), cell_of("delta", "after", i)});
   if (result.find("equivariance_before_1") != nullptr) fmt::print("\n{}", layers.to_string());
 }
@@ -53,6 +57,7 @@ void train(CommandOptions options) {
   check_choice(op, "mode", cell.mode, cloning_mode_names());
   check_choice(op, "head", options.head, {"invariant", "flatten"});
   check_folder_name(op, options.name);
+  cell.lambda = options.lambda.value_or(cloning_mode(cell.mode).default_lambda);
   if (options.head == "flatten") cell.skeleton.head = models::CloningHead::flatten;
   cell.training.device = device_of_option(op, options.device);
   cell.data.seed = cell.clone.seed = cell.training.seed;
@@ -78,7 +83,8 @@ Action install(CLI::App& app) {
   std::string modes = "How the network meets the task:";
   for (const CloningMode& mode : cloning_modes()) modes += fmt::format("\n{}: {}", mode.name, mode.description);
   add("--mode", cell.mode, modes);
-  add("--lambda", cell.lambda, "Weight of the divergence from the clone");
+  app.add_option("--lambda", options->lambda,
+                 "Weight of the divergence from the clone, or of the term of a baseline (default: 0.1; remul 1)");
   add("--seed", cell.training.seed, "Seed of clone, weights, order and moves")->check(problem_of_seed);
   add("--head", options->head, "invariant: pooling and a dense layer; flatten: a dense layer on all features");
   add_cloning_options(app, cell);

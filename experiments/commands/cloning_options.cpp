@@ -14,7 +14,7 @@ void add_cloning_options(CLI::App& app, CellOptions& cell, CloningOptionSet set)
   };
   const auto count = CLI::Range(std::int64_t{1}, std::int64_t{10'000'000});
   TaskDataOptions& data = cell.data;
-  app.add_option("--data", data.data, "Folder of MNIST or Fashion-MNIST (default: generated digits)")
+  app.add_option("--data", data.data, "Folder of MNIST, Fashion-MNIST or CIFAR-10 (default: generated digits)")
       ->check([](const std::string& folder) { return folder.empty() ? "the name of the folder is empty" : ""; });
   add("--side", data.side, "Pixels along a side: 28, 14 or 7, as means")->check(CLI::IsMember({7, 14, 28}));
   app.add_option("--train-count", data.train_count, "Training digits (default: all; 10,000 generated ones)")
@@ -24,7 +24,8 @@ void add_cloning_options(CLI::App& app, CellOptions& cell, CloningOptionSet set)
   app.add_flag("--augment", data.move_training, "Move the training digits of the symmetric tasks too");
   app.add_flag("--standardize", data.standardize, "Pixels of mean 0 and deviation 1");
 
-  add("--kernel", cell.skeleton.kernel, "Side of the teacher's filters")->check(CLI::IsMember({1, 3, 5, 7}));
+  app.add_option("--kernel", cell.skeleton.kernel, "Side of the teacher's filters (default: 5 of p1, 3 of others)")
+      ->check(CLI::IsMember({1, 3, 5, 7}));
   app.add_flag("--strict", cell.skeleton.strict, "No pooling, circular padding, two layers: the teacher is exact");
   app.add_option("--group", cell.group, "Group of the teacher: p1, p4, p4m, .. (default: that of the task)");
 
@@ -37,7 +38,8 @@ void add_cloning_options(CLI::App& app, CellOptions& cell, CloningOptionSet set)
   add("--granularity", cell.clone.granularity, "Cloned at once: a layer, a block (with --strict) or the logits");
   add("--sigma", cell.clone.sigma, "Noise on the digits of dataset_noise")->check(CLI::NonNegativeNumber);
   app.add_flag("--include-activation", cell.clone.include_activation, "Clone each layer with its ReLU");
-  add("--hidden", cell.clone.hidden, "Width of the students concatenating and relu_mlp")->check(CLI::Range(1, 100'000));
+  app.add_option("--hidden", cell.clone.hidden, "Width of concatenating (default: 1024) and of relu_mlp (256)")
+      ->check(CLI::Range(1, 100'000));
   app.add_option("--clone-nmse", cell.clone.stop_nmse, "Normalised error to clone to (default: that of the student)")
       ->check(problem_of_positive_number);
   add("--clone-steps", cell.clone.steps, "Cloning ends here at the latest")->check(count);

@@ -5,7 +5,7 @@
 #include "experiments/commands/cloning_options.hpp"
 #include "experiments/commands/usage.hpp"
 #include "experiments/experiment.hpp"
-#include "experiments/symmetry_cloning/matrix.hpp"
+#include "experiments/symmetry_cloning/ablations.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -14,6 +14,7 @@ namespace {
 struct CommandOptions {
   MatrixOptions matrix;
   bool quick = false;
+  std::string ablation = {};
 };
 
 /// What is not given stands as in the quick matrix.
@@ -42,7 +43,9 @@ void reproduce(const CLI::App& app, CommandOptions options) {
   for (const std::string& student : matrix.students) check_choice(op, "student", student, models::student_names());
   check_cloning_names(op, matrix.cell);
   if (!matrix.cell.data.data.empty()) matrix.cell.data.data = std::filesystem::absolute(matrix.cell.data.data);
-  reproduce_symmetry_cloning(matrix);
+  if (options.ablation.empty()) return reproduce_symmetry_cloning(matrix);
+  check_choice(op, "ablation", options.ablation, ablation_names());
+  run_ablation(options.ablation, matrix);
 }
 
 Action install(CLI::App& app) {
@@ -54,6 +57,8 @@ Action install(CLI::App& app) {
   matrix.cell.training.batch_size = 64;
   matrix.cell.clone.steps = 4000;
   app.add_flag("--quick", options->quick, "10,000 digits, five epochs, one seed and student: under 15 minutes");
+  app.add_option("--ablation", options->ablation,
+                 "In place of the matrix, what a clone depends on: precision, source, group or data");
   const auto list = [&app](const std::string& name, auto& target, const std::string& description) {
     app.add_option(name, target, description)->delimiter(',')->capture_default_str();
   };

@@ -20,7 +20,10 @@ struct Cifar {
   ImageDataset train, test;
 };
 /// data_batch_1.bin to 5 and test_batch.bin, or train.bin and test.bin, from the folder or from
-/// cifar-10-batches-bin/ or cifar-100-binary/ below it.
+/// cifar-10-batches-bin/ or cifar-100-binary/ below it; of CIFAR-10 also a part of it: one file train*.bin and one
+/// test*.bin. Each may be compressed, and its name then end in .gz.
 Cifar load_cifar(const std::filesystem::path& directory, CifarKind kind = CifarKind::ten);
+/// Whether load_cifar finds the names of CIFAR-10 there.
+bool is_cifar_folder(const std::filesystem::path& directory);
 
 }  // namespace orbitgrad::experiments

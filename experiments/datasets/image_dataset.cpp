@@ -8,6 +8,7 @@
 
 #include "experiments/datasets/random_sequence.hpp"
 #include "groups/error.hpp"
+#include "groups/fnv_hash.hpp"
 #include "kernels/parallel.hpp"
 
 namespace orbitgrad::experiments {
@@ -79,14 +80,13 @@ ImageDataset concatenate(const ImageDataset& a, const ImageDataset& b) {
 }
 
 std::string fingerprint(std::span<const ImageDataset* const> datasets) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001b3ull; };  // FNV-1a, word by word
+  groups::FnvHash hash;
   for (const ImageDataset* dataset : datasets) {
-    add(static_cast<std::uint64_t>(dataset->count));
-    for (const float pixel : dataset->pixels) add(std::bit_cast<std::uint32_t>(pixel));
-    for (const std::int64_t label : dataset->labels) add(static_cast<std::uint64_t>(label));
+    hash.add(static_cast<std::uint64_t>(dataset->count));
+    for (const float pixel : dataset->pixels) hash.add(std::bit_cast<std::uint32_t>(pixel));
+    for (const std::int64_t label : dataset->labels) hash.add(static_cast<std::uint64_t>(label));
   }
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", hash.value());
 }
 
 }  // namespace orbitgrad::experiments

@@ -39,7 +39,7 @@ using BatchLoss =
     std::function<Tensor(const Tensor& inputs, const Tensor& labels, const Tensor& logits, RandomKey key)>;
 class BaselineObjective final : public TaskObjective {
  public:
-  BaselineObjective(const TaskData& data, BatchLoss loss) : TaskObjective(data), loss_(std::move(loss)) {}
+  BaselineObjective(const ModeInputs& inputs, BatchLoss loss) : TaskObjective(inputs), loss_(std::move(loss)) {}
   Tensor loss(const Tensor& inputs, const Tensor& labels, const Tensor& logits, RandomKey key) override {
     return loss_(inputs, labels, logits, key);
   }
@@ -49,28 +49,14 @@ class BaselineObjective final : public TaskObjective {
 };
 
 Contender contender(const ModeInputs& inputs, std::shared_ptr<nn::Module> module, BatchLoss loss = {}) {
-  if (!loss) return {std::move(module), std::make_shared<TaskObjective>(inputs.data)};
-  return {std::move(module), std::make_shared<BaselineObjective>(inputs.data, std::move(loss))};
+  if (!loss) return {std::move(module), std::make_shared<TaskObjective>(inputs)};
+  return {std::move(module), std::make_shared<BaselineObjective>(inputs, std::move(loss))};
 }
 
 // The controls: augmentation, and the penalty of REMUL.
 
-class AugmentedObjective final : public TaskObjective {
- public:
-  using TaskObjective::TaskObjective;
-  nn::Batch batch(nn::Batch batch, std::int64_t epoch) const override {
-    batch = TaskObjective::batch(batch, epoch);
-    if (data_.task().breaks_symmetry() || data_.options().move_training) return batch;  // moved already
-    const auto places = batch.indices.to_vector<std::int64_t>();
-    const std::uint64_t first = places.empty() ? 0 : static_cast<std::uint64_t>(places[0]);  // once in an epoch
-    const RandomKey key = RandomKey{data_.options().seed}.split("augmentation");
-    batch.inputs = move_by_task(batch.inputs, data_, key.split(static_cast<std::uint64_t>(epoch)).split(first));
-    return batch;
-  }
-};
-
 Contender build_augmented(const ModeInputs& inputs) {
-  return {dense_network(inputs), std::make_shared<AugmentedObjective>(inputs.data)};
+  return {dense_network(inputs), std::make_shared<TaskObjective>(inputs, true)};
 }
 
 /// mean |f(g x) - f(x)|^2 with one random move g of the task for each image.
@@ -233,8 +219,12 @@ CloningModeRegistration mode(const char* name, const char* description, Contende
 }
 CloningModeRegistration weighed(const char* name, const char* description, Contender (*build)(const ModeInputs&),
                                 bool needs_lambda) {
-  return CloningModeRegistration{
-      {.name = name, .description = description, .has_lambda = true, .build = build, .needs_lambda = needs_lambda}};
+  return CloningModeRegistration{{.name = name,
+                                  .description = description,
+                                  .has_lambda = true,
+                                  .build = build,
+                                  .needs_lambda = needs_lambda,
+                                  .default_lambda = needs_lambda ? 1.0 : 0.0}};
 }
 CloningModeRegistration invariant(const char* name, const char* description, Contender (*build)(const ModeInputs&)) {
   return CloningModeRegistration{{.name = name, .description = description, .build = build, .needs_point_group = true}};

@@ -8,6 +8,7 @@
 #include "engine/ops/shape_ops.hpp"
 #include "engine/tuning.hpp"
 #include "experiments/symmetry_cloning/symmetry_left.hpp"
+#include "groups/lattice_group.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -59,7 +60,12 @@ models::SkeletonOptions CellOptions::full_skeleton() const {
   models::SkeletonOptions full = skeleton;
   full.side = data.side;
   full.group = group.empty() ? (cloning_task(task).group == "c4" ? "p4" : "p1") : group;
+  if (full.kernel == 0) full.kernel = full.group == "p1" ? 5 : 3;
   return full;
+}
+
+Tensor cloning_images(const CellOptions& options, const TaskData& data) {
+  return reads_images(options.clone) ? data.still_training_images() : Tensor();
 }
 
 Record settings_of(const CellOptions& options) {
@@ -99,6 +105,9 @@ void check_cell(const CellOptions& options) {
   require(!mode.needs_point_group || options.full_skeleton().group != "p1", op,
           "the mode {} is about a point group, and {} has translations alone. Take a c4 task, or --group p4.",
           options.mode, options.task);
+  require(!groups::lattice_group(options.full_skeleton().group).is_hexagonal(), op,
+          "the group {} turns hexagons, and digits have square pixels. Take one of p1, p2, p4, pm and p4m.",
+          options.full_skeleton().group);
   check_clone_settings(options.clone);
   require(!mode.needs_clone || options.clone.granularity != "block" || options.skeleton.strict, op,
           "a block has no pooling between its layers. Take --strict, or clone layer by layer.");
@@ -113,12 +122,12 @@ Record run_cell(const CellOptions& options, const TaskData& data, const std::fil
   Record result{{"kind", std::string("result")}};
   models::LayerStudents students;
   if (mode.needs_clone) {
-    const Clones clones = make_clones(skeleton, options.clone, data.train().inputs, clone_cache, progress);
+    const Clones clones = make_clones(skeleton, options.clone, cloning_images(options, data), clone_cache, progress);
     students = models::copies_of(clones.students);
     result.set("nmse", clones.nmse());
   } else {
     students = models::fresh_students(skeleton, models::student_by_name(options.clone.student),
-                                      {.hidden = options.clone.hidden}, key.split("students"));
+                                      {.hidden = options.clone.width()}, key.split("students"));
   }
   const Contender contender = mode.build({.data = data,
                                           .skeleton = skeleton,
@@ -129,7 +138,8 @@ Record run_cell(const CellOptions& options, const TaskData& data, const std::fil
                                           .key = key});
   contender.module->to(options.training.device);
   const auto add_symmetry = [&](Record& line, const std::string& when) {
-    if (contender.network != nullptr) measure_symmetry(line, when, *contender.network, key.split("measures"));
+    if (contender.network != nullptr)
+      measure_symmetry(line, when, *contender.network, data.original().inputs, key.split("measures"));
   };
   add_symmetry(result, "before");
   Trainer trainer(

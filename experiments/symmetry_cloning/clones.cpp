@@ -5,9 +5,12 @@
 #include "engine/autograd/node.hpp"
 #include "engine/error.hpp"
 #include "engine/io/safetensors.hpp"
+#include "engine/ops/cast.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/shape_ops.hpp"
+#include "groups/fnv_hash.hpp"
 #include "models/symmetry_cloning/block_cloning.hpp"
+#include "models/symmetry_cloning/clone_loop.hpp"
 #include "nn/nearest_name.hpp"
 
 namespace orbitgrad::experiments {
@@ -17,11 +20,7 @@ namespace {
 constexpr std::string_view op = "clone";
 const std::string settings_key = "settings", report_key = "report";
 
-std::string hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return fmt::format("{:016x}", hash);
-}
+std::string hash_of(std::string_view text) { return fmt::format("{:016x}", groups::fnv_hash(text)); }
 
 std::string prefix_of(std::size_t layer) { return fmt::format("layer{}.", layer + 1); }
 
@@ -29,9 +28,16 @@ std::string prefix_of(std::size_t layer) { return fmt::format("layer{}.", layer 
 Tensor rows_for_layer(const models::SkeletonOptions& skeleton, const Tensor& images, std::size_t index,
                       bool all_channels, RandomKey key) {
   const NoGrad no_grad;
+  constexpr std::int64_t batch = 256;
   const models::CloningNetwork teacher(skeleton, {}, key);
-  const Tensor x = teacher.features(images, index);
-  return all_channels ? x : reshape(x, {x.size(0) * x.size(1), 1, x.size(2)});
+  const models::LayerPlan plan = teacher.plan()[index];
+  const std::int64_t count = images.size(0), channels = plan.channels.in, size = teacher.family(index).input_size();
+  Tensor rows = Tensor::empty({count, channels, size}, DType::float32, DeviceKind::cpu);
+  for (std::int64_t begin = 0; begin < count; begin += batch) {
+    const Tensor some = contiguous(teacher.features(narrow(images, 0, begin, std::min(batch, count - begin)), index));
+    std::copy_n(some.host_data<float>(), some.numel(), fresh_host_data<float>(rows) + begin * channels * size);
+  }
+  return all_channels ? rows : reshape(rows, {count * channels, 1, size});
 }
 
 models::CloneOptions options_of(const CloneSettings& settings, std::size_t index) {
@@ -46,13 +52,24 @@ models::CloneOptions options_of(const CloneSettings& settings, std::size_t index
   return options;
 }
 
-LayerCloneReport report_of(const models::CloneResult& result, const std::string& what, Progress& progress) {
+double nmse_wanted(const CloneSettings& settings) {
+  return settings.stop_nmse > 0 ? settings.stop_nmse
+                                : models::default_stop_nmse(models::student_by_name(settings.student));
+}
+
+LayerCloneReport report_of(const models::CloneResult& result, const std::string& what, double wanted_nmse,
+                           Progress& progress) {
   LayerCloneReport report{
       .steps = result.steps, .nmse = result.nmse, .reason = std::string(models::to_string(result.reason)), .curve = {}};
   for (const models::CloneProgress& point : result.curve)
     report.curve.emplace_back(static_cast<double>(point.step), point.nmse);
   progress.note(fmt::format("clone of {}: NMSE {:.2g} after {} steps ({}), {}", what, result.nmse, result.steps,
                             report.reason, duration_text(result.seconds)));
+  if (result.reason != models::StopReason::converged && wanted_nmse > 0)
+    progress.note(
+        fmt::format("Note: {} did not reach the error {:g}: what the network shows says little of cloning. "
+                    "Give more --clone-steps, a larger --hidden, or another --student.",
+                    what, wanted_nmse));
   return report;
 }
 
@@ -66,7 +83,7 @@ LayerCloneReport clone_one(models::Student& student, const models::LayerPlan& pl
                                       RandomKey{settings.seed}.split("fixed tau").split(index));
   }
   return report_of(models::clone_layer(student, models::LayerFamily(plan.family), options),
-                   fmt::format("layer {}", index + 1), progress);
+                   fmt::format("layer {}", index + 1), nmse_wanted(settings), progress);
 }
 
 LayerCloneReport clone_together(const models::SkeletonOptions& skeleton, const CloneSettings& settings,
@@ -74,18 +91,18 @@ LayerCloneReport clone_together(const models::SkeletonOptions& skeleton, const C
   models::CloneOptions options = options_of(settings, 0);
   const RandomKey key = RandomKey{settings.seed}.split("network");
   if (settings.granularity == "logit") {
-    if (settings.source != "noise") options.dataset = images;
+    if (reads_images(settings)) options.dataset = images;
     models::CloningNetwork student(skeleton, students, key), teacher(skeleton, {}, key);
     return report_of(models::clone_logits(student, teacher, {1, skeleton.side, skeleton.side}, options), "the logits",
-                     progress);
+                     settings.stop_nmse, progress);
   }
-  if (settings.source != "noise") options.dataset = models::flatten_features(images);
+  if (reads_images(settings)) options.dataset = models::flatten_features(images);
   std::vector<models::BlockStage> stages;
   for (const models::LayerPlan& plan : models::plan_layers(skeleton)) {
     require(!plan.pooled, op, "a block has no pooling between its layers. Take --strict, or clone layer by layer.");
     stages.push_back({models::LayerFamily(plan.family), plan.channels, students[stages.size()]});
   }
-  return report_of(models::clone_block(stages, options), "the block", progress);
+  return report_of(models::clone_block(stages, options), "the block", nmse_wanted(settings), progress);
 }
 
 void save(const std::filesystem::path& file, const std::string& settings, const Clones& clones) {
@@ -112,8 +129,7 @@ void load(const std::filesystem::path& file, const std::string& settings, Clones
     const auto found = content.metadata.find(key);
     return found == content.metadata.end() ? std::string() : found->second;
   };
-  require(text(settings_key) == settings, op, "{}: it holds other clones than its name says. Remove it.",
-          file.string());
+  require(text(settings_key) == settings, op, "it holds other clones than its name says. Make them anew.");
   const Record report = Record::from_json(text(report_key), file.string());
   clones.seconds = report.number("seconds");
   for (std::size_t i = 0; i < clones.students.size(); ++i) {
@@ -124,13 +140,33 @@ void load(const std::filesystem::path& file, const std::string& settings, Clones
     LayerCloneReport layer{.steps = report.integer(prefix_of(i) + "steps"),
                            .nmse = report.number(prefix_of(i) + "nmse"),
                            .reason = report.text(prefix_of(i) + "reason")};
-    const auto points = content.tensors.at("curve." + prefix_of(i)).to_vector<double>();
+    const auto curve = content.tensors.find("curve." + prefix_of(i));
+    require(curve != content.tensors.end(), op, "the curve of layer {} is missing. Make the clones anew.", i + 1);
+    const auto points = curve->second.to_vector<double>();
     for (std::size_t k = 0; k + 1 < points.size(); k += 2) layer.curve.emplace_back(points[k], points[k + 1]);
     clones.layers.push_back(std::move(layer));
   }
 }
 
+/// All that decides the clones.
+std::string identity_of(const models::SkeletonOptions& skeleton, const CloneSettings& settings, const Tensor& images) {
+  Record all = settings_of(skeleton);
+  add_all(all, settings_of(settings));
+  if (settings.granularity != "logit") all.set("head", std::string());  // no part of a clone
+  if (reads_images(settings))
+    all.set("images", hash_of({reinterpret_cast<const char*>(images.host_data<float>()),
+                               static_cast<std::size_t>(images.numel()) * sizeof(float)}));
+  return all.to_json();
+}
+
 }  // namespace
+
+std::int64_t CloneSettings::width() const {
+  if (hidden > 0) return hidden;
+  return student == "concatenating" ? 1024 : 256;
+}
+
+bool reads_images(const CloneSettings& settings) { return settings.source != "noise"; }
 
 double Clones::nmse() const {
   double worst = 0;
@@ -149,7 +185,7 @@ Record settings_of(const CloneSettings& settings) {
           {"granularity", settings.granularity},
           {"sigma", settings.sigma},
           {"include_activation", settings.include_activation},
-          {"hidden", settings.hidden},
+          {"hidden", settings.width()},
           {"stop_nmse", settings.stop_nmse},
           {"clone_steps", settings.steps},
           {"clone_batch", settings.batch},
@@ -188,6 +224,16 @@ void check_clone_settings(const CloneSettings& settings) {
   require(sees_tau == (mode == models::CloneMode::conditional), op,
           "the student {} does not fit the clone mode {}. Take {}.", settings.student, settings.mode,
           mode == models::CloneMode::conditional ? "hyper_linear or concatenating" : "linear, linear_relu or relu_mlp");
+  const bool bends = kind == models::StudentKind::concatenating || kind == models::StudentKind::relu_mlp;
+  require(!settings.include_activation || !bends, op,
+          "the student {} learns nothing below its ReLU, where channels are summed and biases added. Leave out "
+          "--include-activation, or take {}.",
+          settings.student, sees_tau ? "hyper_linear" : "linear_relu");
+}
+
+std::filesystem::path clone_file(const models::SkeletonOptions& skeleton, const CloneSettings& settings,
+                                 const Tensor& images, const std::filesystem::path& cache) {
+  return cache / fmt::format("clone-{}.safetensors", hash_of(identity_of(skeleton, settings, images)));
 }
 
 Clones make_clones(const models::SkeletonOptions& skeleton, const CloneSettings& settings, const Tensor& images,
@@ -196,19 +242,18 @@ Clones make_clones(const models::SkeletonOptions& skeleton, const CloneSettings&
   const RandomKey key = RandomKey{settings.seed}.split("students");
   Clones clones{
       .students = models::fresh_students(skeleton, models::student_by_name(settings.student),
-                                         {.hidden = settings.hidden, .rectified = settings.include_activation}, key),
+                                         {.hidden = settings.width(), .rectified = settings.include_activation}, key),
       .layers = {}};
-  Record all = settings_of(skeleton);
-  add_all(all, settings_of(settings));
-  if (settings.granularity != "logit") all.set("head", std::string());  // no part of a clone
-  if (settings.source != "noise")
-    all.set("images", hash_of({reinterpret_cast<const char*>(images.host_data<float>()),
-                               static_cast<std::size_t>(images.numel()) * sizeof(float)}));
-  const std::string text = all.to_json();
   std::filesystem::create_directories(cache);
+  const std::string text = identity_of(skeleton, settings, images);
   const std::filesystem::path file = cache / fmt::format("clone-{}.safetensors", hash_of(text));
   if (std::filesystem::exists(file)) {
-    load(file, text, clones);
+    try {
+      load(file, text, clones);
+    } catch (const Error& error) {
+      fail(op, "{} does not hold the clones of its name: {} Remove it, and they are made anew.", file.string(),
+           error.what());
+    }
     return clones;
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -216,9 +261,9 @@ Clones make_clones(const models::SkeletonOptions& skeleton, const CloneSettings&
   if (settings.granularity != "layer")
     clones.layers.assign(plan.size(), clone_together(skeleton, settings, clones.students, images, progress));
   for (std::size_t i = 0; i < plan.size() && settings.granularity == "layer"; ++i) {
-    const Tensor rows = settings.source == "noise"
-                            ? Tensor()
-                            : rows_for_layer(skeleton, images, i, settings.mode != "conditional", key.split("rows"));
+    const Tensor rows = reads_images(settings)
+                            ? rows_for_layer(skeleton, images, i, settings.mode != "conditional", key.split("rows"))
+                            : Tensor();
     clones.layers.push_back(clone_one(*clones.students[i], plan[i], settings, rows, i, progress));
   }
   clones.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -20,10 +20,13 @@ struct CloneSettings {
   std::string granularity = "layer";  // each layer by itself; block: all with ReLU between; logit: the whole network
   double sigma = 0.1;                 // of the source dataset_noise
   bool include_activation = false;    // the layer with its ReLU is cloned
-  std::int64_t hidden = 256;          // width of the students that are MLPs
+  std::int64_t hidden = 0;            // width of the students that are MLPs; 0: width()
   double stop_nmse = 0;               // 0: that of the student
   std::int64_t steps = 20000, batch = 512;
   std::uint64_t seed = 0;
+
+  /// Of the hidden layer: as asked, or 1024 of the concatenating student, which has to multiply x and tau, and 256.
+  std::int64_t width() const;
 };
 
 /// Sets in `record` all that `more` has.
@@ -33,9 +36,12 @@ const std::vector<std::string>& granularity_names();
 
 Record settings_of(const CloneSettings& settings);
 Record settings_of(const models::SkeletonOptions& skeleton);
-/// Error, with the nearest name: an unknown mode, student or source; a student that does not fit the mode; a
-/// granularity that does not fit the mode.
+/// Error, with the nearest name: an unknown mode, student or source; a student that does not fit the mode, or cannot
+/// be cloned behind its ReLU; a granularity that does not fit the mode.
 void check_clone_settings(const CloneSettings& settings);
+
+/// Whether the inputs of cloning come from images.
+bool reads_images(const CloneSettings& settings);
 
 struct LayerCloneReport {
   std::int64_t steps = 0;
@@ -53,9 +59,14 @@ struct Clones {
   double nmse() const;
 };
 
+/// The file of `cache` that holds these clones, or will.
+std::filesystem::path clone_file(const models::SkeletonOptions& skeleton, const CloneSettings& settings,
+                                 const Tensor& images, const std::filesystem::path& cache);
+
 /// Clones the layers, or reads them from `cache` if it has them; they are written there, whole or not at all. `images`
-/// [M, 1, side, side] for the sources that read images; deeper layers then see the features of a random teacher.
-/// Error: as check_clone_settings; a file of the cache is damaged.
+/// [M, 1, side, side] for the sources that read images; deeper layers then see the features of a random teacher. Notes
+/// a layer that did not reach its error, and what to do. Error: as check_clone_settings; a file of the cache is
+/// damaged.
 Clones make_clones(const models::SkeletonOptions& skeleton, const CloneSettings& settings, const Tensor& images,
                    const std::filesystem::path& cache, Progress& progress);
 

@@ -25,7 +25,7 @@ double estimate_cell_seconds(const CellOptions& options, const TaskData& data) {
       mode.build({.data = data,
                   .skeleton = skeleton,
                   .students = models::fresh_students(skeleton, models::student_by_name(options.clone.student),
-                                                     {.hidden = options.clone.hidden}, RandomKey{}),
+                                                     {.hidden = options.clone.width()}, RandomKey{}),
                   .lambda = options.lambda,
                   .prior_deviation = options.prior_deviation,
                   .theta_rate = options.theta_rate,
@@ -52,7 +52,7 @@ double estimate_clone_seconds(const CellOptions& options) {
   constexpr std::int64_t timed_steps = 2;
   const models::SkeletonOptions skeleton = options.full_skeleton();
   const models::StudentKind kind = models::student_by_name(options.clone.student);
-  const auto students = models::fresh_students(skeleton, kind, {.hidden = options.clone.hidden}, RandomKey{});
+  const auto students = models::fresh_students(skeleton, kind, {.hidden = options.clone.width()}, RandomKey{});
   const auto plan = models::plan_layers(skeleton);
   double total = 0;
   for (std::size_t i = 0; i < plan.size(); ++i) {

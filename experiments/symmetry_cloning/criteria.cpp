@@ -2,6 +2,7 @@
 // invariance behind where it does not, the more so the less lambda holds it.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "experiments/symmetry_cloning/report_plots.hpp"
@@ -27,6 +28,24 @@ class Judge {
       if (value.count > 0) return unit * value.mean;
     }
     return {};
+  }
+  /// Accuracy of `mode` less that of `reference` on moved digits, in points, over the seeds that have both: they start
+  /// from the same filters, biases and head and see the same batches.
+  Statistic paired_difference(const std::string& task, const std::string& mode, const std::string& reference) const {
+    std::map<std::int64_t, double> of_mode, of_reference;
+    for (const Record& cell : cells_) {
+      const bool is_main = !cloning_mode(cell.text("mode")).has_students || cell.text("student") == "hyper_linear";
+      if (cell.text("experiment") != "cloning/" + task || !is_main || cell.number("lambda") != 0) continue;
+      if (cell.text("mode") == mode) of_mode[cell.integer("seed")] = cell.number("accuracy_moved");
+      if (cell.text("mode") == reference) of_reference[cell.integer("seed")] = cell.number("accuracy_moved");
+    }
+    std::vector<Record> pairs;
+    for (const auto& [seed, accuracy] : of_mode)
+      if (const auto found = of_reference.find(seed); found != of_reference.end())
+        pairs.push_back({{"difference", 100 * (accuracy - found->second)}});
+    std::vector<const Record*> all;
+    for (const Record& pair : pairs) all.push_back(&pair);
+    return statistic_of(all, "difference");
   }
   bool has(const char* setting) const {
     const Value* value = cells_.empty() ? nullptr : cells_.front().find(setting);
@@ -60,11 +79,16 @@ class Judge {
 };
 
 void judge_symmetric(Judge& judge, const std::string& task) {
-  const auto frozen = judge.moved(task, "frozen"), teacher = judge.moved(task, "teacher"),
-             init = judge.moved(task, "init"), mlp = judge.moved(task, "mlp"), random = judge.moved(task, "random");
-  if (frozen && teacher)
-    judge.add(task + ": frozen clone minus teacher, moved, points", *frozen - *teacher, "within 1",
-              std::abs(*frozen - *teacher) <= 1);
+  const auto frozen = judge.moved(task, "frozen"), init = judge.moved(task, "init"), mlp = judge.moved(task, "mlp"),
+             random = judge.moved(task, "random");
+  if (const Statistic gap = judge.paired_difference(task, "frozen", "teacher"); gap.count > 0) {
+    // Rounding alone parts two trainings by points, so that a mean over seeds is known up to its standard error.
+    const double chance = gap.count < 2 ? 0 : 2 * gap.deviation / std::sqrt(static_cast<double>(gap.count));
+    judge.add(task + ": frozen clone minus teacher, moved, points, by seed", gap.mean,
+              gap.count < 2 ? std::string("within 1")
+                            : fmt::format("within 1 and two standard errors, {:.2f}, of {} pairs", chance, gap.count),
+              std::abs(gap.mean) <= 1 + chance);
+  }
   if (frozen && mlp)
     judge.add(task + ": frozen clone minus MLP, moved, points", *frozen - *mlp, "far above 0", *frozen - *mlp > 5);
   if (frozen && random)

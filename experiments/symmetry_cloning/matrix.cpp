@@ -73,7 +73,7 @@ class Matrix {
 
   void announce() {
     std::map<std::string, double> cost;  // of one cell of a kind
-    std::set<std::string> cloned;
+    std::set<std::filesystem::path> cloned;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       const CellOptions& cell = cells_[i];
       if (records_[i]) {
@@ -85,9 +85,12 @@ class Matrix {
       if (!cost.contains(kind)) cost[kind] = estimate_cell_seconds(cell, data_of(cell));
       double seconds = cost[kind];
       if (cloning_mode(cell.mode).needs_clone) {
-        const std::string clone = cell.full_skeleton().group + cell.clone.student;
-        if (!cost.contains("clone" + clone)) cost["clone" + clone] = estimate_clone_seconds(cell);
-        if (cloned.insert(fmt::format("{}{}", clone, cell.training.seed)).second) seconds += cost["clone" + clone];
+        const std::string clone = "clone" + cell.full_skeleton().group + cell.clone.student;
+        const auto file = clone_file(cell.full_skeleton(), cell.clone, cloning_images(cell, data_of(cell)), clones());
+        if (cloned.insert(file).second && !std::filesystem::exists(file)) {
+          if (!cost.contains(clone)) cost[clone] = estimate_clone_seconds(cell);
+          seconds += cost[clone];
+        }
       }
       estimates_.push_back(seconds);
       seconds_left_ += seconds;
@@ -96,8 +99,6 @@ class Matrix {
                duration_text(seconds_left_));
     std::fflush(stdout);
   }
-
-  const std::string& data_fingerprint() const { return fingerprint_; }
 
   std::vector<Record> run() {
     std::vector<Record> finished;
@@ -125,18 +126,20 @@ class Matrix {
     return *data_;
   }
 
+  std::filesystem::path clones() const { return options_.out / "clones"; }
+
   Record run_one(std::size_t i) {
     const CellOptions& cell = cells_[i];
     const auto begin = std::chrono::steady_clock::now();
     if (cloning_mode(cell.mode).needs_clone) {  // told of even where the steps of training are not
       Progress told("", stdout);
-      (void)make_clones(cell.full_skeleton(), cell.clone, data_of(cell).train().inputs, options_.out / "clones", told);
+      (void)make_clones(cell.full_skeleton(), cell.clone, cloning_images(cell, data_of(cell)), clones(), told);
     }
     // On a terminal a line that moves; elsewhere the lines of clones and cells say enough.
     Progress progress(fmt::format("[{}/{}] {} {}", i + 1, cells_.size(), cell.task, cell.mode),
                       Progress::is_terminal(stdout) ? stdout : nullptr);
     Record record = identity_of(cell, fingerprint_);
-    add_all(record, run_cell(cell, data_of(cell), options_.out / "clones", nullptr, progress));
+    add_all(record, run_cell(cell, data_of(cell), clones(), nullptr, progress));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     record.set("seconds", seconds);
     write_file_atomically(file_of(options_.out, cell), record.to_json(true) + "\n");
@@ -194,7 +197,7 @@ std::string name_of(const CellOptions& cell) {
   return fmt::format("{}-{}{}{}-seed{}", cell.task, cell.mode, lambda, student, cell.training.seed);
 }
 
-void reproduce_symmetry_cloning(const MatrixOptions& options) {
+std::vector<Record> run_matrix(const MatrixOptions& options) {
   require(options.seeds > 0, op, "{} seeds are asked for. Take one or more.", options.seeds);
   const std::vector<CellOptions> cells = plan_cells(options);
   require(!cells.empty(), op, "there is nothing to run. Give tasks, modes and students.");
@@ -208,11 +211,16 @@ void reproduce_symmetry_cloning(const MatrixOptions& options) {
   const FolderLock lock(options.out);
   Matrix matrix(options, cells);
   matrix.announce();
-  const std::vector<Record> records = matrix.run();
+  return matrix.run();
+}
+
+void reproduce_symmetry_cloning(const MatrixOptions& options) {
+  const std::vector<Record> cells = run_matrix(options);
   const std::vector<Record> closed =
-      options.closed_forms ? measure_closed_forms(options.cell.data, matrix.data_fingerprint(), options.out)
-                           : std::vector<Record>{};
-  write_report(options, records, closed);
+      options.closed_forms
+          ? measure_closed_forms(options.cell.data, cells.front().text("data_fingerprint"), options.out)
+          : std::vector<Record>{};
+  write_report(options, cells, closed);
 }
 
 }  // namespace orbitgrad::experiments

@@ -13,7 +13,7 @@ namespace orbitgrad::experiments {
 struct MatrixOptions {
   CellOptions cell = {};  // what all cells share: digits, skeleton, training, clone but for mode, student and seed
   std::vector<std::string> tasks = {"t2-sym", "t2-break", "c4-sym", "c4-break"};
-  std::vector<std::string> modes = {"teacher", "frozen", "kl_weight", "init", "random", "mlp"};
+  std::vector<std::string> modes = {"teacher", "teacher_nudged", "frozen", "kl_weight", "init", "random", "mlp"};
   /// Of the modes that have one. The first student goes through all of them, the others through the middle one.
   std::vector<double> lambdas = {1e-4, 1e-3, 1e-2, 1e-1, 1};
   /// hyper_linear and concatenating are cloned as the whole family of a layer, the others with one filter, held.
@@ -31,8 +31,11 @@ std::vector<CellOptions> plan_cells(const MatrixOptions& options);
 /// "t2-break-kl_weight-lambda0.01-hyper_linear-seed0"
 std::string name_of(const CellOptions& cell);
 
-/// Runs what is not finished, then writes results.md, results.json and the plots, and prints the report. Error: the
-/// folder holds cells of another configuration, or another process works in it; as run_cell.
+/// Runs the cells that are not finished and gives all, in order, each with its settings. Error: the folder holds cells
+/// of another configuration, or another process works in it; as run_cell.
+std::vector<Record> run_matrix(const MatrixOptions& options);
+
+/// Runs the matrix, then writes results.md, results.json and the plots, and prints the report.
 void reproduce_symmetry_cloning(const MatrixOptions& options);
 
 }  // namespace orbitgrad::experiments

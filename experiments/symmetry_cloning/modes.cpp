@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/ops/arithmetic.hpp"
+#include "engine/random.hpp"
+#include "engine/update.hpp"
 #include "models/mlp.hpp"
 #include "nn/nearest_name.hpp"
 
@@ -12,6 +14,9 @@ namespace {
 
 using models::DownstreamMode;
 
+/// Holds most of the symmetry where the task leaves it, and lets go of it where the task does not.
+constexpr double held_by_default = 0.1;
+
 std::vector<CloningMode>& registry() {
   static std::vector<CloningMode> modes;
   return modes;
@@ -20,8 +25,8 @@ std::vector<CloningMode>& registry() {
 /// Cross-entropy and the divergence of the mode; theta learns more slowly.
 class DownstreamObjective final : public TaskObjective {
  public:
-  DownstreamObjective(const TaskData& data, std::shared_ptr<models::Downstream> downstream, double theta_rate)
-      : TaskObjective(data), downstream_(std::move(downstream)), theta_rate_(theta_rate) {}
+  DownstreamObjective(const ModeInputs& inputs, std::shared_ptr<models::Downstream> downstream)
+      : TaskObjective(inputs), downstream_(std::move(downstream)), theta_rate_(inputs.theta_rate) {}
 
   std::vector<RateGroup> rate_groups(nn::Module& /*module*/) override {
     std::vector<RateGroup> groups{{downstream_->trained_rest()}};
@@ -48,13 +53,25 @@ Contender build_downstream(const ModeInputs& inputs) {
   const auto downstream = std::make_shared<models::Downstream>(
       network,
       models::DownstreamOptions{.mode = mode, .lambda = inputs.lambda, .prior_deviation = inputs.prior_deviation});
-  return {downstream, std::make_shared<DownstreamObjective>(inputs.data, downstream, inputs.theta_rate), network};
+  return {downstream, std::make_shared<DownstreamObjective>(inputs, downstream), network};
+}
+
+/// Off by as much as a clone of error 1e-6: how far two trainings part that differ by no more than that.
+Contender build_nudged_teacher(const ModeInputs& inputs) {
+  constexpr double relative = 1e-3;
+  Contender contender = build_downstream<DownstreamMode::teacher>(inputs);
+  RandomKey key = inputs.key.split("nudge");
+  for (auto& [name, tensor] : contender.network->others()) {
+    const Tensor noise = normal(tensor.shape(), key = key.split(1), 0, relative, tensor.dtype(), tensor.device());
+    if (name.ends_with("tau")) assign(tensor, tensor.detach() * (noise + 1.0));
+  }
+  return contender;
 }
 
 Contender build_mlp(const ModeInputs& inputs) {
   const std::int64_t side = inputs.skeleton.side;
   return {models::mlp(side * side, {512, 512}, inputs.skeleton.classes, inputs.key.split("network")),
-          std::make_shared<TaskObjective>(inputs.data)};
+          std::make_shared<TaskObjective>(inputs)};
 }
 
 template <DownstreamMode mode>
@@ -64,7 +81,8 @@ CloningMode downstream_mode(const char* description) {
           .needs_clone = mode != DownstreamMode::random && mode != DownstreamMode::teacher,
           .has_lambda = models::has_divergence(mode),
           .build = build_downstream<mode>,
-          .has_students = mode != DownstreamMode::teacher};
+          .has_students = mode != DownstreamMode::teacher,
+          .default_lambda = models::has_divergence(mode) ? held_by_default : 0};
 }
 
 using enum DownstreamMode;
@@ -77,6 +95,9 @@ const CloningModeRegistration modes[] = {
     CloningModeRegistration{downstream_mode<kl_feature>("all is trained; lambda keeps cloning on noise")},
     CloningModeRegistration{downstream_mode<random>("the same layers, not cloned, all trained")},
     CloningModeRegistration{downstream_mode<teacher>("the equivariant network itself")},
+    CloningModeRegistration{{.name = "teacher_nudged",
+                             .description = "the same with filters off by 1e-3 of their size: what chance does",
+                             .build = build_nudged_teacher}},
     CloningModeRegistration{{.name = "mlp",
                              .description = "dense layers of 512, 512 and 10 with ReLU",
                              .needs_clone = false,

@@ -13,16 +13,6 @@
 
 namespace orbitgrad::experiments {
 
-/// The digits of a task in place of the batches of the loader; for a mode to derive from.
-class TaskObjective : public Objective {
- public:
-  explicit TaskObjective(const TaskData& data) : data_(data) {}
-  nn::Batch batch(nn::Batch batch, std::int64_t epoch) const override { return data_.batch(batch, epoch); }
-
- protected:
-  const TaskData& data_;  // lives longer
-};
-
 struct ModeInputs {
   const TaskData& data;
   models::SkeletonOptions skeleton;
@@ -32,6 +22,22 @@ struct ModeInputs {
   double prior_deviation = 1e-3;
   double theta_rate = 0.1;  ///< of the learning rate, for what was cloned
   RandomKey key;            ///< the same for every mode of a cell's seed
+};
+
+/// The digits of a task in place of the batches of the loader; for a mode to derive from.
+class TaskObjective : public Objective {
+ public:
+  /// `moved`: training digits move where the task leaves them as well.
+  explicit TaskObjective(const ModeInputs& inputs, bool moved = false)
+      : data_(inputs.data), key_(inputs.key.split("training moves")), moved_(moved) {}
+  nn::Batch batch(nn::Batch batch, std::int64_t epoch) const override {
+    return data_.batch(batch, key_.split(static_cast<std::uint64_t>(epoch)), moved_);
+  }
+
+ private:
+  const TaskData& data_;  // lives longer
+  RandomKey key_;
+  bool moved_;
 };
 
 struct Contender {
@@ -49,6 +55,7 @@ struct CloningMode {
   bool has_students = false;       // its layers are students, cloned or not
   bool needs_lambda = false;       // means nothing without its term
   bool needs_point_group = false;  // is about the point group of the teacher
+  double default_lambda = 0;       // where none is given
 };
 
 /// All of them, by name.

@@ -29,12 +29,6 @@ Cells cells_of(const std::vector<Record>& cells, const std::string& task, const 
   return found;
 }
 
-std::string percent(const Statistic& value) {
-  if (value.count == 0) return "-";
-  return value.count == 1 ? fmt::format("{:.2f}", 100 * value.mean)
-                          : fmt::format("{:.2f} ± {:.2f}", 100 * value.mean, 100 * value.deviation);
-}
-
 std::string small(const Statistic& value) { return value.count == 0 ? "-" : fmt::format("{:.2g}", value.mean); }
 
 /// E or delta of all layers: "1.7e-06, 2e-06, 3.1e-06".
@@ -78,14 +72,16 @@ bool has_layers(const std::vector<Record>& cells, const Group& group) {
 }
 
 std::string layer_table(const std::vector<Group>& groups, const std::vector<Record>& cells) {
-  Table table(
-      {"task", "mode", "student", "lambda", "NMSE of the clone", "E before", "E after", "delta before", "delta after"});
+  Table table({"task", "mode", "student", "lambda", "NMSE of the clone", "E before", "E after", "E of digits before",
+               "E of digits after", "delta before", "delta after"});
   for (const Group& group : groups) {
     if (!has_layers(cells, group)) continue;
     const Cells some = cells_of(cells, group.task, group.mode, group.student, group.lambda);
     table.add({group.task, group.mode, group.student_text, group.lambda > 0 ? fmt::format("{:g}", group.lambda) : "-",
                small(statistic_of(some, "nmse")), of_layers(some, "equivariance_before"),
-               of_layers(some, "equivariance_after"), of_layers(some, "delta_before"), of_layers(some, "delta_after")});
+               of_layers(some, "equivariance_after"), of_layers(some, "equivariance_digits_before"),
+               of_layers(some, "equivariance_digits_after"), of_layers(some, "delta_before"),
+               of_layers(some, "delta_after")});
   }
   return table.to_markdown();
 }
@@ -104,19 +100,6 @@ std::string json_list(const std::vector<Record>& records) {
   return text + "\n  ]";
 }
 
-std::string setting_line(const MatrixOptions& options, const std::vector<Record>& cells) {
-  const CellOptions& cell = options.cell;
-  return fmt::format(
-      "{} digits of side {}, {}{}teachers {} x {}, clones of {}, {} epochs of batches of {}, Adam {:g} ({}; theta at "
-      "{:g} "
-      "of it), s = {:g}, up to {} seed(s), {} cells. Numbers are means and deviations over the seeds.\n",
-      cell.data.train_count == 0 ? "All" : with_thousands(cell.data.train_count), cell.data.side,
-      cell.data.wrap ? "shifts go round, " : "", cell.skeleton.strict ? "strict (circular, no pooling), " : "",
-      cell.skeleton.kernel, cell.skeleton.kernel, cell.clone.source, cell.training.epochs, cell.training.batch_size,
-      cell.training.learning_rate, cell.training.schedule, cell.theta_rate, cell.prior_deviation, options.seeds,
-      cells.size());
-}
-
 }  // namespace
 
 Statistic statistic_of(const std::vector<const Record*>& records, const std::string& name) {
@@ -130,6 +113,29 @@ Statistic statistic_of(const std::vector<const Record*>& records, const std::str
   for (const double value : values) result.deviation += (value - result.mean) * (value - result.mean);
   result.deviation = std::sqrt(result.deviation / static_cast<double>(values.size() - 1));
   return result;
+}
+
+std::string percent(const Statistic& value) {
+  if (value.count == 0) return "-";
+  return value.count == 1 ? fmt::format("{:.2f}", 100 * value.mean)
+                          : fmt::format("{:.2f} ± {:.2f}", 100 * value.mean, 100 * value.deviation);
+}
+
+std::string setting_line(const CellOptions& cell, std::int64_t seeds) {
+  const auto side = [&](const char* task) {
+    CellOptions of_task = cell;
+    of_task.task = task;
+    const std::int64_t kernel = of_task.full_skeleton().kernel;
+    return fmt::format("{} x {}", kernel, kernel);
+  };
+  return fmt::format(
+      "{} digits of side {}, {}{}teachers of {} (shifts) and {} (turns), clones of {}, {} epochs of batches of {}, "
+      "Adam "
+      "{:g} ({}; theta at {:g} of it), s = {:g}, up to {} seed(s). Numbers are means and deviations over the seeds.\n",
+      cell.data.train_count == 0 ? "All" : with_thousands(cell.data.train_count), cell.data.side,
+      cell.data.wrap ? "shifts go round, " : "", cell.skeleton.strict ? "strict (circular, no pooling), " : "",
+      side("t2-sym"), side("c4-sym"), cell.clone.source, cell.training.epochs, cell.training.batch_size,
+      cell.training.learning_rate, cell.training.schedule, cell.theta_rate, cell.prior_deviation, seeds);
 }
 
 std::vector<Group> groups_of(const std::vector<Record>& cells) {
@@ -154,10 +160,11 @@ void write_report(const MatrixOptions& options, const std::vector<Record>& cells
   const std::vector<Group> groups = groups_of(cells);
   std::vector<Record> criteria = judge(cells);
   const std::string plots = draw_plots(options, cells, groups);
-  const std::string text =
-      "# Symmetry cloning\n\n" + setting_line(options, cells) + "\n## Criteria\n\n" + criteria_table(criteria) +
-      (closed_forms.empty() ? "" : "\n## Closed forms\n\n" + criteria_table(closed_forms)) + "\n## Accuracy\n\n" +
-      accuracy_tables(groups, cells) + "## Symmetry of the layers\n\n" + layer_table(groups, cells) + plots;
+  const std::string text = "# Symmetry cloning\n\n" + setting_line(options.cell, options.seeds) + "\n## Criteria\n\n" +
+                           criteria_table(criteria) +
+                           (closed_forms.empty() ? "" : "\n## Closed forms\n\n" + criteria_table(closed_forms)) +
+                           "\n## Accuracy\n\n" + accuracy_tables(groups, cells) + "## Symmetry of the layers\n\n" +
+                           layer_table(groups, cells) + plots;
   std::vector<Record> summary;
   for (const Group& group : groups) {
     Record line{{"task", group.task}, {"mode", group.mode}, {"student", group.student}, {"lambda", group.lambda}};

@@ -17,6 +17,11 @@ struct Statistic {
 /// Of the records that have the number, as a number.
 Statistic statistic_of(const std::vector<const Record*>& records, const std::string& name);
 
+/// "12.34 ± 0.56", in percent; "-" without values.
+std::string percent(const Statistic& value);
+/// The settings that all cells share, in one sentence.
+std::string setting_line(const CellOptions& cell, std::int64_t seeds);
+
 /// What must hold by the specification of the method: {what, measured, expected, holds}. A criterion whose cells did
 /// not run is left out.
 std::vector<Record> judge(const std::vector<Record>& cells);

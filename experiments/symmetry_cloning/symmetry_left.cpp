@@ -12,22 +12,20 @@ namespace orbitgrad::experiments {
 
 namespace {
 
-constexpr std::int64_t noise_samples = 8;
+constexpr std::int64_t noise_samples = 8, image_samples = 32;
 constexpr std::array<models::Shift, 4> shifts{{{0, 1}, {1, 0}, {-1, 1}, {1, -1}}};
 
 bool is_circular(const models::LayerFamily& family) { return family.options().boundary == models::Boundary::circular; }
 
 /// Whether interior_shift_error has pixels left: those further from the border than the shifts and the filter reach.
 bool has_interior(const models::LayerFamilyOptions& family) {
-  const std::int64_t margin = 2 + family.kernel / 2;
+  const std::int64_t margin = std::max<std::int64_t>(2, family.kernel / 2);  // the shifts are by 1
   return std::min(family.height, family.width) > 2 * margin;
 }
 
-/// E of the layer; NaN where the grid is too small for it.
-double error_of_layer(const models::CloningNetwork& network, std::size_t index, RandomKey key) {
+/// E of the layer on x [N, C_in, d_in]; NaN where the grid is too small for it.
+double error_of_layer(const models::CloningNetwork& network, std::size_t index, const Tensor& x) {
   const models::LayerFamily& family = network.family(index);
-  const Tensor x = normal({noise_samples, network.plan()[index].channels.in, family.input_size()}, key, 0, 1,
-                          DType::float32, network.device());
   const models::FeatureMap layer = [&](const Tensor& input) { return network.layer(index, input); };
   if (family.options().kind != models::LayerKind::convolution)
     return models::equivariance_error(layer, x, family.point_symmetry());
@@ -82,10 +80,16 @@ double toeplitz_distance(const Tensor& weights, std::int64_t height, std::int64_
   return all > 0 ? std::sqrt(std::max(0.0, all - kept) / all) : 0;
 }
 
-void measure_symmetry(Record& line, const std::string& when, const models::CloningNetwork& network, RandomKey key) {
+void measure_symmetry(Record& line, const std::string& when, const models::CloningNetwork& network,
+                      const Tensor& images, RandomKey key) {
   const NoGrad no_grad;
+  const Tensor seen = narrow(images, 0, 0, std::min(image_samples, images.size(0))).to(network.device());
   for (std::size_t i = 0; i < network.plan().size(); ++i) {
-    line.set(fmt::format("equivariance_{}_{}", when, i + 1), error_of_layer(network, i, key.split(i)));
+    const Tensor noise = normal({noise_samples, network.plan()[i].channels.in, network.family(i).input_size()},
+                                key.split(i), 0, 1, DType::float32, network.device());
+    line.set(fmt::format("equivariance_{}_{}", when, i + 1), error_of_layer(network, i, noise));
+    line.set(fmt::format("equivariance_digits_{}_{}", when, i + 1),
+             error_of_layer(network, i, network.features(seen, i)));
     const Tensor matrices = matrices_of(network, i);
     if (!matrices.defined()) continue;
     const models::LayerFamily& family = network.family(i);

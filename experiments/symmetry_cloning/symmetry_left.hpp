@@ -16,8 +16,10 @@ namespace orbitgrad::experiments {
 /// 0 for W = 0.
 double toeplitz_distance(const Tensor& weights, std::int64_t height, std::int64_t width);
 
-/// Adds equivariance_WHEN_I for the layers I from 1, on noise that the key draws, and delta_WHEN_I where the students
-/// are linear in x.
-void measure_symmetry(Record& line, const std::string& when, const models::CloningNetwork& network, RandomKey key);
+/// Adds, for the layers I from 1, equivariance_WHEN_I on noise that the key draws, equivariance_digits_WHEN_I on what
+/// reaches the layer when the network sees the first 32 of the images [N, 1, side, side], and delta_WHEN_I where the
+/// students are linear in x.
+void measure_symmetry(Record& line, const std::string& when, const models::CloningNetwork& network,
+                      const Tensor& images, RandomKey key);
 
 }  // namespace orbitgrad::experiments

@@ -1,10 +1,12 @@
 #include "experiments/symmetry_cloning/tasks.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "engine/error.hpp"
 #include "engine/ops/creation.hpp"
+#include "experiments/datasets/cifar.hpp"
 #include "experiments/datasets/glyph_digits.hpp"
 #include "experiments/datasets/random_sequence.hpp"
 #include "nn/nearest_name.hpp"
@@ -16,7 +18,6 @@ namespace {
 constexpr std::int64_t classes = 10, generated_train_count = 10000, generated_test_count = 2000;
 /// Far behind the training digits, so that the test set does not depend on their number.
 constexpr std::int64_t first_test_glyph = std::int64_t{1} << 32;
-constexpr float mnist_mean = 0.13066f, mnist_deviation = 0.30811f;
 
 /// The first `count` images, each the mean of squares of (height / side)^2 pixels.
 ImageDataset shrink(const ImageDataset& dataset, std::int64_t count, std::int64_t side) {
@@ -45,6 +46,35 @@ ImageDataset first_digits(const ImageDataset& dataset, std::int64_t asked, std::
   require(asked <= dataset.count, "cloning", "{} {} digits are asked for, there are {}. Ask for fewer.", asked, which,
           dataset.count);
   return shrink(dataset, asked == 0 ? dataset.count : asked, side);
+}
+
+/// The middle of each image as luma, 0.299 R + 0.587 G + 0.114 B (Rec. 601).
+ImageDataset middle_in_grey(const ImageDataset& colour, std::int64_t side) {
+  constexpr float weights[] = {0.299f, 0.587f, 0.114f};
+  ImageDataset grey{.count = colour.count,
+                    .channels = 1,
+                    .height = side,
+                    .width = side,
+                    .pixels = std::vector<float>(static_cast<std::size_t>(colour.count * side * side)),
+                    .labels = colour.labels,
+                    .classes = colour.classes};
+  const std::int64_t border = (colour.height - side) / 2;
+  for (std::int64_t place = 0; place < colour.count * side * side; ++place) {
+    const std::int64_t image = place / (side * side), row = place / side % side + border,
+                       column = place % side + border;
+    for (std::int64_t channel = 0; channel < 3; ++channel)
+      grey.pixels[static_cast<std::size_t>(place)] +=
+          weights[channel] *
+          colour
+              .pixels[static_cast<std::size_t>(((image * 3 + channel) * colour.height + row) * colour.width + column)];
+  }
+  return grey;
+}
+
+Mnist read_images(const std::filesystem::path& folder, std::int64_t side) {
+  if (!is_cifar_folder(folder)) return load_mnist(folder);
+  const Cifar cifar = load_cifar(folder);
+  return {middle_in_grey(cifar.train, side), middle_in_grey(cifar.test, side)};
 }
 
 }  // namespace
@@ -122,7 +152,7 @@ Mnist load_task_digits(const TaskDataOptions& options) {
           options.train_count, options.test_count);
   static_assert(glyph_side == full_side);
   if (!options.data.empty()) {
-    const Mnist mnist = load_mnist(options.data);
+    const Mnist mnist = read_images(options.data, full_side);
     return {first_digits(mnist.train, options.train_count, options.side, "training"),
             first_digits(mnist.test, options.test_count, options.side, "test")};
   }
@@ -141,12 +171,25 @@ std::string fingerprint(const Mnist& digits) {
 
 TaskData::TaskData(const CloningTask& task, const TaskDataOptions& options, const Mnist& digits)
     : task_(task), options_(options), train_(to_samples(digits.train)), fingerprint_(experiments::fingerprint(digits)) {
+  if (options_.standardize) find_mean_and_deviation(digits.train.pixels);
   const Tensor test = to_samples(digits.test).inputs;
   const RandomKey key = RandomKey{options.seed}.split("test moves");
   for (std::int64_t i = 0; i < digits.test.count; ++i)
     moves_.push_back(draw_move(task_, options_.largest_shift(), key.split(static_cast<std::uint64_t>(i))));
   moved_ = moved_samples(test, digits.test.labels, moves_);
   original_ = moved_samples(test, digits.test.labels, std::vector<Move>(moves_.size()));
+}
+
+void TaskData::find_mean_and_deviation(std::span<const float> pixels) {
+  double sum = 0, squares = 0;
+  for (const float pixel : pixels) sum += pixel;
+  const double mean = sum / static_cast<double>(pixels.size());
+  for (const float pixel : pixels) squares += (pixel - mean) * (pixel - mean);
+  require(squares > 0, "cloning",
+          "all pixels of the training digits are {}: there is no deviation to divide by. Leave out --standardize.",
+          mean);
+  mean_ = static_cast<float>(mean);
+  deviation_ = static_cast<float>(std::sqrt(squares / static_cast<double>(pixels.size())));
 }
 
 Samples TaskData::moved_samples(const Tensor& inputs, const std::vector<std::int64_t>& digits,
@@ -163,18 +206,21 @@ Samples TaskData::moved_samples(const Tensor& inputs, const std::vector<std::int
     move_image(from.subspan(first, image.size()), image, side, moves[place], options_.wrap);
     labels[place] = moved_label(task_, digits[place], moves[place]);
     if (options_.standardize)
-      for (float& pixel : image) pixel = (pixel - mnist_mean) / mnist_deviation;
+      for (float& pixel : image) pixel = (pixel - mean_) / deviation_;
   }
   return {images, from_vector(labels)};
 }
 
-float TaskData::black() const { return options_.standardize ? -mnist_mean / mnist_deviation : 0; }
+Tensor TaskData::still_training_images() const {
+  if (!options_.standardize) return train_.inputs;
+  const auto count = static_cast<std::size_t>(train_.inputs.size(0));
+  return moved_samples(train_.inputs, std::vector<std::int64_t>(count), std::vector<Move>(count)).inputs;
+}
 
-nn::Batch TaskData::batch(const nn::Batch& batch, std::int64_t epoch) const {
+nn::Batch TaskData::batch(const nn::Batch& batch, RandomKey key, bool moved) const {
   const auto places = batch.indices.to_vector<std::int64_t>();
-  const RandomKey key = RandomKey{options_.seed}.split("training moves").split(static_cast<std::uint64_t>(epoch));
   std::vector<Move> moves(places.size());
-  if (task_.breaks_symmetry() || options_.move_training)
+  if (moved || task_.breaks_symmetry() || options_.move_training)
     for (std::size_t i = 0; i < places.size(); ++i)
       moves[i] = draw_move(task_, options_.largest_shift(), key.split(static_cast<std::uint64_t>(places[i])));
   const DeviceKind device = batch.inputs.device();

@@ -54,25 +54,28 @@ double invariant_ceiling(const CloningTask& task, std::int64_t largest_shift);
 void move_image(std::span<const float> in, std::span<float> out, std::int64_t side, const Move& move, bool wrap);
 
 struct TaskDataOptions {
-  std::filesystem::path data = {};  // folder of MNIST or Fashion-MNIST; empty: generated digits
-  std::int64_t side = 28;           // 28, 14 or 7: means of 2 x 2 or 4 x 4 pixels
-  std::int64_t train_count = 0;     // 0: 10,000, or all 60,000 of MNIST
-  std::int64_t test_count = 0;      // 0: 2,000, or all 10,000 of MNIST
-  bool wrap = false;                // shifts go round, so that they are a group
-  bool standardize = false;         // (pixel - mean) / deviation of MNIST; black moves along
-  bool move_training = false;       // moves training digits where the task does not: augmentation
-  std::uint64_t seed = 0;           // of moves and generated digits
+  /// Folder of MNIST, Fashion-MNIST or CIFAR-10 (the middle 28 x 28 pixels, in grey); empty: generated digits.
+  std::filesystem::path data = {};
+  std::int64_t side = 28;        // 28, 14 or 7: means of 2 x 2 or 4 x 4 pixels
+  std::int64_t train_count = 0;  // 0: 10,000, or all 60,000 of MNIST
+  std::int64_t test_count = 0;   // 0: 2,000, or all 10,000 of MNIST
+  bool wrap = false;             // shifts go round, so that they are a group
+  bool standardize = false;      // (pixel - mean) / deviation of the training digits; black moves along
+  bool move_training = false;    // moves training digits where the task does not: augmentation
+  std::uint64_t seed = 0;        // of the moves of test digits, and of generated digits
 
   std::int64_t largest_shift() const { return side / 4; }  // a quarter of the side
 };
 
-/// Digits at the asked side: read, or generated. Error: as load_mnist; more asked for than there are; another side.
+/// Digits at the asked side: read, or generated. Error: as load_mnist and load_cifar; more asked for than there are;
+/// another side.
 Mnist load_task_digits(const TaskDataOptions& options);
 std::string fingerprint(const Mnist& digits);
 
 /// The digits of a task, [N, 1, side, side].
 class TaskData {
  public:
+  /// Error: the pixels are to be standardized and are all the same.
   TaskData(const CloningTask& task, const TaskDataOptions& options, const Mnist& digits);
 
   const CloningTask& task() const { return task_; }
@@ -83,21 +86,26 @@ class TaskData {
   const std::vector<Move>& test_moves() const { return moves_; }
   /// Of the digits, training and test.
   const std::string& fingerprint() const { return fingerprint_; }
-  /// The value of a black pixel in all of them.
-  float black() const;
+  /// The value of a black pixel in what the task shows.
+  float black() const { return (0 - mean_) / deviation_; }
+  /// The training images as the task shows them, not moved.
+  Tensor still_training_images() const;
 
-  /// A batch of training digits as the task shows it in this epoch.
-  nn::Batch batch(const nn::Batch& batch, std::int64_t epoch) const;
+  /// A batch of training digits as the task shows it. The key, one for each epoch, draws the moves; `moved` asks for
+  /// them where task and options do not.
+  nn::Batch batch(const nn::Batch& batch, RandomKey key, bool moved = false) const;
 
  private:
   Samples moved_samples(const Tensor& inputs, const std::vector<std::int64_t>& digits,
                         const std::vector<Move>& moves) const;
+  void find_mean_and_deviation(std::span<const float> pixels);
 
   CloningTask task_;
   TaskDataOptions options_;
   Samples train_, original_, moved_;
   std::vector<Move> moves_;
   std::string fingerprint_;
+  float mean_ = 0, deviation_ = 1;
 };
 
 }  // namespace orbitgrad::experiments

@@ -11,7 +11,6 @@
 #include "engine/ops/reduction.hpp"
 #include "engine/update.hpp"
 #include "nn/loss.hpp"
-#include "nn/nearest_name.hpp"
 
 namespace orbitgrad::models {
 
@@ -35,12 +34,6 @@ const std::vector<std::string>& downstream_mode_names() {
 }
 
 std::string_view to_string(DownstreamMode mode) { return downstream_mode_names()[static_cast<std::size_t>(mode)]; }
-
-DownstreamMode downstream_mode_by_name(std::string_view name) {
-  for (std::size_t i = 0; i < downstream_mode_names().size(); ++i)
-    if (downstream_mode_names()[i] == name) return static_cast<DownstreamMode>(i);
-  nn::fail_unknown_name("downstream", "mode", name, downstream_mode_names());
-}
 
 bool has_divergence(DownstreamMode mode) {
   return mode == kl_weight || mode == kl_weight_var || mode == kl_output || mode == kl_feature;

@@ -21,8 +21,6 @@ enum class DownstreamMode { frozen, init, kl_weight, kl_weight_var, kl_output, k
 /// "frozen", "init", "kl_weight", "kl_weight_var", "kl_output", "kl_feature", "random", "teacher".
 const std::vector<std::string>& downstream_mode_names();
 std::string_view to_string(DownstreamMode mode);
-/// Error with the nearest name for any other.
-DownstreamMode downstream_mode_by_name(std::string_view name);
 /// Whether it has a term that lambda weighs.
 bool has_divergence(DownstreamMode mode);
 

@@ -7,12 +7,10 @@
 
 #include "engine/autograd/node.hpp"
 #include "engine/ops/arithmetic.hpp"
-#include "engine/ops/comparison.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/symmetry.hpp"
-#include "nn/loss.hpp"
 
 namespace orbitgrad::models {
 
@@ -122,23 +120,6 @@ double interior_shift_error(const FeatureMap& h, const Tensor& x, const LayerFam
   }
   require(size > 0, op, "h(x) is all 0 (or not a number), so that its error has no scale. Give other inputs.");
   return error / size;
-}
-
-double accuracy_gap(const FeatureMap& logits, const Tensor& original, const Tensor& moved, const Tensor& labels) {
-  const NoGrad no_grad;
-  return nn::accuracy(logits(original), labels) - nn::accuracy(logits(moved), labels);
-}
-
-double prediction_consistency(const FeatureMap& logits, const Tensor& x, const groups::Action& action,
-                              std::span<const int> elements) {
-  constexpr std::string_view op = "prediction_consistency";
-  const NoGrad no_grad;
-  require_batch(op, x);
-  const Tensor answer = argmax(logits(x), -1);
-  std::int64_t same = 0;
-  const auto moved_by = moving_elements(op, action.group(), elements);
-  for (const int g : moved_by) same += sum(equal(argmax(logits(act(x, action, g)), -1), answer)).item<std::int64_t>();
-  return static_cast<double>(same) / static_cast<double>(answer.numel()) / static_cast<double>(moved_by.size());
 }
 
 }  // namespace orbitgrad::models

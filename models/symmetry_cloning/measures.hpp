@@ -45,10 +45,4 @@ Tensor shift_with_zeros(const Tensor& image, const Shift& shift);
 double interior_shift_error(const FeatureMap& h, const Tensor& x, const LayerFamily& family,
                             std::span<const Shift> shifts);
 
-/// accuracy(logits(original), labels) - accuracy(logits(moved), labels).
-double accuracy_gap(const FeatureMap& logits, const Tensor& original, const Tensor& moved, const Tensor& labels);
-/// Share of the pairs (x, g != e) whose logits have the same first maximum for x and rho(g) x. x [N, ..., d].
-double prediction_consistency(const FeatureMap& logits, const Tensor& x, const groups::Action& action,
-                              std::span<const int> elements = {});
-
 }  // namespace orbitgrad::models

@@ -1,4 +1,6 @@
 // graph6 and CIFAR files: known examples, what is written is read back, and no damaged file is believed.
+#include "engine/io/deflate.hpp"
+#include "engine/io/file.hpp"
 #include "experiments/datasets/cifar.hpp"
 #include "experiments/datasets/graph6.hpp"
 #include "tests/experiments/datasets_support.hpp"
@@ -86,6 +88,31 @@ TEST(Cifar, ReadsBothKinds) {
   write_records(hundred, {{19, 99}, {3, 20}});
   EXPECT_EQ(read_cifar({hundred}, CifarKind::hundred_fine).labels, (std::vector<std::int64_t>{99, 20}));
   EXPECT_EQ(read_cifar({hundred}, CifarKind::hundred_coarse).labels, (std::vector<std::int64_t>{19, 3}));
+}
+
+TEST(Cifar, APartOfItIsReadPackedOrNot) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(is_cifar_folder(folder.path()));
+  EXPECT_FALSE(is_cifar_folder(folder.path() / "nowhere"));
+  write_records(folder.path() / "train_3.bin", {{1}, {2}, {3}});
+  write_records(folder.path() / "test_1.bin", {{7}});
+  EXPECT_TRUE(is_cifar_folder(folder.path()));
+  const Cifar plain = load_cifar(folder.path());
+  EXPECT_EQ(plain.train.labels, (std::vector<std::int64_t>{1, 2, 3}));
+  if (!io::deflate_available()) return;
+  const auto file = folder.path() / "train_3.bin";
+  const std::string bytes = read_file(file);
+  std::string packed("\x1f\x8b\x08\x08\0\0\0\0\0\x03name\0", 15);
+  packed += io::deflate_bytes("test", bytes) + std::string(8, '\0');
+  std::filesystem::remove(file);
+  write_file_atomically(folder.path() / "train_3.bin.gz", packed);
+  EXPECT_EQ(load_cifar(folder.path()).train.pixels, plain.train.pixels);
+  for (const std::size_t kept : {packed.size() - 9, std::size_t{12}, std::size_t{3}}) {
+    write_file_atomically(folder.path() / "train_3.bin.gz", packed.substr(0, kept));
+    expect_contains(error_text([&] { load_cifar(folder.path()); }), "gzip");
+  }
+  write_records(folder.path() / "train_4.bin", {{1}});  // which of the two?
+  EXPECT_FALSE(is_cifar_folder(folder.path()));
 }
 
 TEST(Cifar, DamageIsAnError) {

@@ -1,32 +1,15 @@
 // The experiment symmetry-cloning on digits so small that a cell takes a moment.
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/random.hpp"
-#include "experiments/symmetry_cloning/matrix.hpp"
-#include "experiments/symmetry_cloning/report_plots.hpp"
 #include "experiments/symmetry_cloning/symmetry_left.hpp"
 #include "models/symmetry_cloning/measures.hpp"
-#include "tests/experiments/program_support.hpp"
+#include "tests/experiments/symmetry_cloning_support.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
-
-constexpr std::int64_t train_count = 96, test_count = 40;
-
-CellOptions tiny_cell(const std::string& task, const std::string& mode, double lambda = 0) {
-  CellOptions cell{.task = task, .mode = mode, .lambda = lambda};
-  cell.skeleton.channels = {6, 3};
-  cell.data = {.side = 7, .train_count = train_count, .test_count = test_count};
-  cell.training.epochs = 2;
-  cell.training.batch_size = 32;
-  cell.clone.batch = 256;
-  if (cloning_task(task).group == "c4") cell.skeleton.kernel = 1;  // four matrices a layer, not 36
-  return cell;
-}
 
 const Mnist& tiny_digits() {
   static const Mnist digits = load_task_digits(tiny_cell("t2-sym", "init").data);
@@ -76,15 +59,6 @@ class CloningCells : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-std::string error_of(const auto& action) {
-  try {
-    action();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST_F(CloningCells, EveryModeTrainsOnEveryTaskAndOnlyWhatItsNameSays) {
   for (const char* task : {"t2-break", "c4-sym"})
     for (const std::string& mode : models::downstream_mode_names()) {
@@ -97,6 +71,7 @@ TEST_F(CloningCells, EveryModeTrainsOnEveryTaskAndOnlyWhatItsNameSays) {
       if (mode != "random") {
         EXPECT_LT(result.number("delta_before_1"), 3e-3) << task << " " << mode;
         EXPECT_LT(result.number("equivariance_before_2"), 1e-4) << task << " " << mode;
+        EXPECT_LT(result.number("equivariance_digits_before_2"), 1e-3) << task << " " << mode;
       } else {
         EXPECT_GT(result.number("delta_before_1"), 0.5);
       }
@@ -144,6 +119,49 @@ TEST_F(CloningCells, FixedFiltersAndMlpStudentsCloneToo) {
   }
 }
 
+TEST_F(CloningCells, WhatDoesNotFitIsRefusedBeforeAnythingIsCloned) {
+  const auto refused = [](const auto& change) {
+    CellOptions cell = tiny_cell("c4-sym", "frozen");
+    change(cell);
+    return refusal_of([&] { check_cell(cell); });
+  };
+  EXPECT_EQ(refused([](CellOptions&) {}), "");
+  EXPECT_NE(refused([](CellOptions& cell) { cell.group = "p6"; }).find("hexagons"), std::string::npos);
+  EXPECT_NE(refused([](CellOptions& cell) { cell.group = "p6m"; }).find("p1, p2, p4"), std::string::npos);
+  const auto behind_relu = [&](const char* mode, const char* student) {
+    return refused([&](CellOptions& cell) {
+      cell.clone.mode = mode;
+      cell.clone.student = student;
+      cell.clone.include_activation = true;
+    });
+  };
+  EXPECT_NE(behind_relu("conditional", "concatenating").find("take hyper_linear"), std::string::npos);
+  EXPECT_NE(behind_relu("fixed_tau", "relu_mlp").find("take linear_relu"), std::string::npos);
+  EXPECT_EQ(behind_relu("conditional", "hyper_linear"), "");
+}
+
+TEST(CloningModes, TheirDefaultLambdaIsOneTheyTake) {
+  for (const CloningMode& mode : cloning_modes()) {
+    CellOptions cell = tiny_cell("c4-sym", mode.name, mode.default_lambda);
+    EXPECT_EQ(refusal_of([&] { check_cell(cell); }), "") << mode.name;
+    EXPECT_EQ(mode.default_lambda > 0, mode.has_lambda && mode.name != "relaxed" && mode.name != "mortal") << mode.name;
+  }
+}
+
+TEST(CloningModes, TrainingMovesFollowTheSeedOfTheCellAndNotTheMode) {
+  const TaskData data(cloning_task("t2-break"), tiny_cell("t2-break", "mlp").data, tiny_digits());
+  const nn::DataLoader loader(data.train().inputs, data.train().labels, RandomKey{1}, {.batch_size = 32});
+  const auto seen = [&](const char* mode, std::uint64_t seed, std::int64_t epoch) {
+    models::SkeletonOptions skeleton{.side = 7, .channels = {2}};
+    const Contender contender =
+        cloning_mode(mode).build({.data = data, .skeleton = skeleton, .students = {}, .key = {seed}});
+    return contender.objective->batch(loader.epoch(0).batch(0), epoch).inputs.to_vector<float>();
+  };
+  EXPECT_EQ(seen("mlp", 1, 0), seen("teacher", 1, 0));
+  EXPECT_NE(seen("mlp", 1, 0), seen("mlp", 2, 0));
+  EXPECT_NE(seen("mlp", 1, 0), seen("mlp", 1, 1));
+}
+
 TEST_F(CloningCells, LambdaHoldsTheWeightsNearTheClone) {
   double before = 1e9;
   for (const double lambda : {0.0, 1e-3, 1e-1}) {
@@ -164,8 +182,42 @@ TEST_F(CloningCells, AClonesFileGivesTheSameBitsAndAnotherSeedAnotherClone) {
   };
   const auto first = values();
   EXPECT_EQ(values(), first);
+  const std::filesystem::path file = clone_file(cell.full_skeleton(), settings, Tensor(), cache());
+  ASSERT_TRUE(std::filesystem::exists(file));
   settings.seed = 1;
+  EXPECT_FALSE(std::filesystem::exists(clone_file(cell.full_skeleton(), settings, Tensor(), cache())));
   EXPECT_NE(values(), first);
+  settings.seed = 0;
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  EXPECT_NE(refusal_of(values).find("Remove it, and they are made anew"), std::string::npos) << refusal_of(values);
+}
+
+TEST_F(CloningCells, ACloneThatDidNotReachItsErrorSaysSo) {
+  CellOptions cell = tiny_cell("t2-sym", "frozen");
+  cell.clone.steps = 3;
+  std::FILE* told = std::tmpfile();
+  Progress progress("", told);
+  (void)make_clones(cell.full_skeleton(), cell.clone, Tensor(), cache(), progress);
+  std::rewind(told);
+  std::string text(1 << 14, ' ');
+  text.resize(std::fread(text.data(), 1, text.size(), told));
+  std::fclose(told);
+  EXPECT_NE(text.find("layer 2 did not reach the error 1e-06"), std::string::npos) << text;
+}
+
+TEST_F(CloningCells, ImagesAsInputsAreTheRowsThatEachLayerSees) {
+  CellOptions cell = tiny_cell("c4-sym", "frozen");
+  cell.clone.source = "dataset";
+  cell.clone.steps = 2;
+  const TaskData data(cloning_task(cell.task), cell.data, tiny_digits());
+  Progress silent("", nullptr);
+  const auto first_of = [&](const Tensor& images) {
+    const Clones clones = make_clones(cell.full_skeleton(), cell.clone, images, cache(), silent);
+    return clones.students[1]->parameters()[0].to_vector<float>();
+  };
+  const Tensor images = cloning_images(cell, data);
+  EXPECT_EQ(first_of(images), first_of(images));
+  EXPECT_NE(first_of(images), first_of(images * 0.5));
 }
 
 TEST_F(CloningCells, AKilledRunEndsWithTheBitsOfOneThatWasNot) {
@@ -184,6 +236,20 @@ TEST_F(CloningCells, AKilledRunEndsWithTheBitsOfOneThatWasNot) {
     EXPECT_EQ(resumed.number(name), whole.number(name)) << name;
 }
 
+TEST(SymmetryLeft, FiltersOfEverySizeLeavePixelsFarFromTheBorderAndTheTeacherHasNoErrorThere) {
+  CellOptions cell = tiny_cell("t2-sym", "teacher");
+  const Tensor images = uniform({3, 1, 7, 7}, RandomKey{2});
+  for (const std::int64_t kernel : {0, 1, 5, 7}) {
+    cell.skeleton.kernel = kernel;
+    EXPECT_EQ(cell.full_skeleton().kernel, kernel == 0 ? 5 : kernel);
+    const models::CloningNetwork teacher(cell.full_skeleton(), {}, RandomKey{1});
+    Record line;
+    measure_symmetry(line, "before", teacher, images, RandomKey{3});
+    for (const char* what : {"equivariance_before_2", "equivariance_digits_before_2"})
+      EXPECT_LT(line.number(what), 1e-10) << kernel;  // a number: false for NaN
+  }
+}
+
 TEST(SymmetryLeft, ToeplitzDistanceIsZeroForConvolutionsWithZeroPaddingAndGrowsWithNoise) {
   const models::LayerFamily family({.height = 5, .width = 4, .kernel = 3});
   const Tensor matrices = family.matrices();
@@ -192,99 +258,6 @@ TEST(SymmetryLeft, ToeplitzDistanceIsZeroForConvolutionsWithZeroPaddingAndGrowsW
   EXPECT_LT(toeplitz_distance(matrices + noise * 0.01, 5, 4), toeplitz_distance(matrices + noise * 0.1, 5, 4));
   // Of noise, all but the share of free numbers: 63 displacements in 400 entries.
   EXPECT_NEAR(std::pow(toeplitz_distance(noise, 5, 4), 2), 1 - 63.0 / 400, 0.03);
-}
-
-TEST(CloningReport, StatisticsAndCriteria) {
-  std::vector<Record> cells;
-  const auto add = [&](const char* mode, double lambda, double accuracy, int seed) {
-    cells.push_back({{"experiment", std::string("cloning/t2-break")},
-                     {"mode", std::string(mode)},
-                     {"student", std::string("hyper_linear")},
-                     {"lambda", lambda},
-                     {"seed", std::int64_t{seed}},
-                     {"strict", true},
-                     {"wrap", true},
-                     {"ceiling", 0.55},
-                     {"accuracy_moved", accuracy}});
-  };
-  add("frozen", 0, 0.5, 0);
-  add("frozen", 0, 0.52, 1);
-  add("kl_weight", 1e-4, 0.8, 0);
-  add("kl_weight", 1, 0.6, 0);
-  const auto groups = groups_of(cells);
-  ASSERT_EQ(groups.size(), 3u);
-  EXPECT_NEAR(statistic_of(cells, groups[0], "accuracy_moved").mean, 0.51, 1e-12);
-  EXPECT_NEAR(statistic_of(cells, groups[0], "accuracy_moved").deviation, 0.02 / std::sqrt(2.0), 1e-12);
-  for (const Record& row : judge(cells)) EXPECT_TRUE(row.flag("holds")) << row.text("what");
-  add("kl_weight", 10, 0.7, 0);
-  add("frozen", 0, 0.9, 2);
-  std::int64_t broken = 0;
-  for (const Record& row : judge(cells)) broken += !row.flag("holds");
-  EXPECT_EQ(broken, 2);
-}
-
-TEST(CloningCommand, TheMatrixKeepsFinishedCellsAndRefusesAnotherConfiguration) {
-  const TemporaryFolder folder;
-  const std::string out = folder.path() / "matrix";
-  const std::vector<std::string> words{"reproduce",
-                                       "symmetry-cloning",
-                                       "--no-closed-forms",
-                                       "--side",
-                                       "7",
-                                       "--tasks",
-                                       "t2-break",
-                                       "--modes",
-                                       "frozen,kl_weight",
-                                       "--lambdas",
-                                       "0.1",
-                                       "--students",
-                                       "hyper_linear",
-                                       "--seeds",
-                                       "1",
-                                       "--epochs",
-                                       "1",
-                                       "--train-count",
-                                       "64",
-                                       "--test-count",
-                                       "20",
-                                       "--clone-nmse",
-                                       "0.01",
-                                       "--out",
-                                       out};
-  const ProgramResult first = run_program(words);
-  ASSERT_EQ(first.code, 0) << first.error;
-  EXPECT_NE(first.out.find("2 cells, 0 of them done"), std::string::npos) << first.out;
-  const std::string json = read_file(out + "/results.json"), table = read_file(out + "/results.md");
-  EXPECT_NE(table.find("| kl_weight | hyper_linear | 0.1 |"), std::string::npos) << table;
-  const ProgramResult second = run_program(words);
-  EXPECT_NE(second.out.find("2 cells, 2 of them done"), std::string::npos) << second.out;
-  EXPECT_EQ(read_file(out + "/results.json"), json);
-  auto other = words;
-  other.insert(other.end(), {"--lr", "0.5"});
-  const ProgramResult refused = run_program(other);
-  EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.error.find("learning_rate"), std::string::npos) << refused.error;
-  EXPECT_NE(refused.error.find("Give another --out"), std::string::npos) << refused.error;
-}
-
-TEST(CloningCommand, WrongWordsAreErrorsWithTheNearestName) {
-  const auto refuses = [](std::vector<std::string> words, const std::string& hint, int code = 2) {
-    const TemporaryFolder folder;
-    words.insert(words.end(), {"--out", folder.path().string()});
-    const ProgramResult result = run_program(words);
-    EXPECT_EQ(result.code, code) << result.error;
-    EXPECT_NE(result.error.find(hint), std::string::npos) << result.error;
-  };
-  refuses({"train", "cloning/t2-sim"}, "cloning/t2-sym");
-  refuses({"train", "cloning/t2-sym", "--mode", "frosen"}, "frozen");
-  refuses({"train", "cloning/t2-sym", "--clone", "fixed-tau"}, "fixed_tau");
-  refuses({"train", "cloning/t2-sym", "--mode", "kl_weight", "--lambda", "-1"}, "lambda is -1", 1);
-  refuses({"train", "cloning/t2-sym", "--mode", "frozen", "--lambda", "1"}, "has no term", 1);
-  refuses({"train", "cloning/t2-sym", "--student", "linear"}, "does not fit the clone mode conditional", 1);
-  refuses({"train", "cloning/t2-sym", "--clone", "marginal"}, "conditional or fixed_tau", 1);
-  refuses({"reproduce", "symmetry-clonning"}, "symmetry-cloning");
-  refuses({"reproduce", "symmetry-cloning", "--tasks", "t2-brake"}, "t2-break");
-  refuses({"reproduce", "symmetry-cloning", "--data", "/nowhere"}, "/nowhere", 1);
 }
 
 }  // namespace

@@ -4,14 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <fstream>
 #include <map>
 
 #include "engine/error.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/ops/symmetry.hpp"
 #include "engine/random.hpp"
+#include "tests/experiments/program_support.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -85,7 +88,7 @@ TEST(CloningTasks, TrainingDigitsMoveAnewInEveryEpochAndOnlyWhereTheTaskMovesThe
   for (const CloningTask& task : cloning_tasks()) {
     const TaskData data(task, {.side = 7, .seed = 1}, digits);
     const nn::DataLoader loader(data.train().inputs, data.train().labels, RandomKey{1}, {.batch_size = 32});
-    const auto seen = [&](std::int64_t epoch) { return data.batch(loader.epoch(0).batch(0), epoch); };
+    const auto seen = [&](std::uint64_t epoch) { return data.batch(loader.epoch(0).batch(0), RandomKey{epoch}); };
     EXPECT_EQ(seen(0).inputs.to_vector<float>(), seen(0).inputs.to_vector<float>());
     EXPECT_EQ(seen(0).inputs.to_vector<float>() == seen(1).inputs.to_vector<float>(), !task.breaks_symmetry());
     EXPECT_EQ(seen(0).labels.to_vector<std::int64_t>() == loader.epoch(0).batch(0).labels.to_vector<std::int64_t>(),
@@ -93,9 +96,44 @@ TEST(CloningTasks, TrainingDigitsMoveAnewInEveryEpochAndOnlyWhereTheTaskMovesThe
   }
   const TaskData augmented(cloning_task("t2-sym"), {.side = 7, .move_training = true}, digits);
   const nn::DataLoader loader(augmented.train().inputs, augmented.train().labels, RandomKey{1}, {.batch_size = 32});
-  const nn::Batch before = loader.epoch(0).batch(0), after = augmented.batch(before, 0);
+  const nn::Batch before = loader.epoch(0).batch(0), after = augmented.batch(before, RandomKey{0});
   EXPECT_NE(before.inputs.to_vector<float>(), after.inputs.to_vector<float>());
   EXPECT_EQ(before.labels.to_vector<std::int64_t>(), after.labels.to_vector<std::int64_t>());
+  const TaskData still(cloning_task("t2-sym"), {.side = 7}, digits);
+  EXPECT_EQ(still.batch(before, RandomKey{0}, true).inputs.to_vector<float>(), after.inputs.to_vector<float>());
+}
+
+TEST(CloningTasks, StandardizedDigitsHaveTheMeanAndDeviationOfTheTrainingSet) {
+  Mnist digits = small_digits(64, 8);
+  for (float& pixel : digits.train.pixels) pixel = 0.3f * pixel + 0.5f;  // of no known data set
+  const TaskData data(cloning_task("t2-sym"), {.side = 7, .standardize = true}, digits);
+  double sum = 0, squares = 0;
+  const auto pixels = data.still_training_images().to_vector<float>();
+  for (const float pixel : pixels) sum += pixel, squares += pixel * pixel;
+  EXPECT_NEAR(sum / static_cast<double>(pixels.size()), 0, 1e-5);
+  EXPECT_NEAR(squares / static_cast<double>(pixels.size()), 1, 1e-5);
+  const auto shown = data.original().inputs.to_vector<float>();
+  const auto brightest = static_cast<std::size_t>(std::ranges::max_element(shown) - shown.begin());
+  const float scale = (shown[brightest] - data.black()) / digits.test.pixels[brightest];
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    ASSERT_NEAR(shown[i], data.black() + scale * digits.test.pixels[i], 1e-4);
+  digits.train.pixels.assign(digits.train.pixels.size(), 0.5f);
+  EXPECT_THROW(TaskData(cloning_task("t2-sym"), {.side = 7, .standardize = true}, digits), Error);
+}
+
+TEST(CloningTasks, TheMiddleOfColourImagesIsReadInGrey) {
+  const TemporaryFolder folder;
+  for (const char* name : {"train.bin", "test.bin"}) {
+    std::string record(1, '\4');
+    for (const int colour : {200, 100, 50}) record += std::string(1024, static_cast<char>(colour));
+    record[1 + 2 * 32 + 2] = 0;  // the red of pixel (2, 2), the first of the middle
+    std::ofstream(folder.path() / name, std::ios::binary) << record;
+  }
+  const Mnist images = load_task_digits({.data = folder.path(), .side = 28});
+  EXPECT_EQ(images.train.labels, std::vector<std::int64_t>{4});
+  ASSERT_EQ(images.train.pixels.size(), 784u);
+  EXPECT_NEAR(images.train.pixels[0], (0.587 * 100 + 0.114 * 50) / 255, 1e-6);
+  EXPECT_NEAR(images.train.pixels[1], (0.299 * 200 + 0.587 * 100 + 0.114 * 50) / 255, 1e-6);
 }
 
 TEST(CloningTasks, BadInputIsAnErrorThatHelps) {

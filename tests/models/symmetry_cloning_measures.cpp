@@ -126,24 +126,6 @@ TEST(BorderAwareMeasure, ShiftsBringInZeros) {
   EXPECT_EQ(shift_with_zeros(image, {7, -9}).to_vector<float>(), std::vector<float>(6));
 }
 
-TEST(Scores, OfInvarianceCountAnswersThatStay) {
-  const LayerFamily teacher = lifting(2);
-  const groups::Action turns = teacher.point_symmetry().in;
-  // The answer is the brightest pixel: each quarter turn of a square of four moves it. The sum stays.
-  const Tensor x = from_vector(std::vector<float>{9, 1, 2, 3, 1, 9, 2, 3}, {2, 1, 4});
-  const FeatureMap brightest = [](const Tensor& in) { return flatten(in, 1, 2); };
-  const FeatureMap total = [](const Tensor& in) {
-    const Tensor s = sum(flatten(in, 1, 2), {1}, true);
-    return concat(std::array{s, s * 2.0}, 1);
-  };
-  EXPECT_EQ(prediction_consistency(brightest, x, turns), 0);
-  EXPECT_EQ(prediction_consistency(total, x, turns), 1);
-  EXPECT_EQ(prediction_consistency(brightest, x, turns, std::array{0, 1}), 0.5);
-  const Tensor labels = from_vector(std::vector<std::int64_t>{0, 1});
-  EXPECT_EQ(accuracy_gap(brightest, x, act(x, turns, 1), labels), 1);
-  EXPECT_EQ(accuracy_gap(brightest, x, x, labels), 0);
-}
-
 TEST(MeasureErrors, SayWhatDoesNotFit) {
   const LayerFamily teacher = lifting(4);
   const LayerSymmetry symmetry = teacher.point_symmetry();

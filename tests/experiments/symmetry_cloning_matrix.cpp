@@ -1,0 +1,176 @@
+// The matrix of symmetry cloning, its criteria, its ablations and its command.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "engine/io/file.hpp"
+#include "experiments/symmetry_cloning/ablations.hpp"
+#include "experiments/symmetry_cloning/report_plots.hpp"
+#include "tests/experiments/symmetry_cloning_support.hpp"
+
+namespace orbitgrad::experiments {
+namespace {
+
+TEST(CloningReport, CloneAndTeacherAreComparedBySeed) {
+  std::vector<Record> cells;
+  const auto add = [&](const char* mode, int seed, double accuracy) {
+    cells.push_back({{"experiment", std::string("cloning/t2-sym")},
+                     {"mode", std::string(mode)},
+                     {"student", std::string("hyper_linear")},
+                     {"lambda", 0.0},
+                     {"seed", std::int64_t{seed}},
+                     {"ceiling", 1.0},
+                     {"accuracy_moved", accuracy}});
+  };
+  const auto gap = [&] {
+    const auto rows = judge(cells);
+    const auto found = std::ranges::find_if(
+        rows, [](const Record& row) { return row.text("what").find("minus teacher") != std::string::npos; });
+    EXPECT_NE(found, rows.end());
+    return *found;
+  };
+  add("teacher", 0, 0.5);
+  add("frozen", 0, 0.52);
+  EXPECT_FALSE(gap().flag("holds"));  // one pair, two points
+  add("teacher", 1, 0.7);             // seeds differ by more than modes: pairs do not feel it
+  add("frozen", 1, 0.72);
+  EXPECT_NEAR(gap().number("measured"), 2, 1e-9);
+  EXPECT_FALSE(gap().flag("holds"));
+  add("teacher", 2, 0.6);
+  add("frozen", 2, 0.57);
+  add("teacher", 3, 0.6);  // without its clone
+  EXPECT_NEAR(gap().number("measured"), 1.0 / 3, 1e-9);
+  EXPECT_TRUE(gap().flag("holds"));
+}
+
+TEST(CloningReport, StatisticsAndCriteria) {
+  std::vector<Record> cells;
+  const auto add = [&](const char* mode, double lambda, double accuracy, int seed) {
+    cells.push_back({{"experiment", std::string("cloning/t2-break")},
+                     {"mode", std::string(mode)},
+                     {"student", std::string("hyper_linear")},
+                     {"lambda", lambda},
+                     {"seed", std::int64_t{seed}},
+                     {"strict", true},
+                     {"wrap", true},
+                     {"ceiling", 0.55},
+                     {"accuracy_moved", accuracy}});
+  };
+  add("frozen", 0, 0.5, 0);
+  add("frozen", 0, 0.52, 1);
+  add("kl_weight", 1e-4, 0.8, 0);
+  add("kl_weight", 1, 0.6, 0);
+  const auto groups = groups_of(cells);
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_NEAR(statistic_of(cells, groups[0], "accuracy_moved").mean, 0.51, 1e-12);
+  EXPECT_NEAR(statistic_of(cells, groups[0], "accuracy_moved").deviation, 0.02 / std::sqrt(2.0), 1e-12);
+  for (const Record& row : judge(cells)) EXPECT_TRUE(row.flag("holds")) << row.text("what");
+  add("kl_weight", 10, 0.7, 0);
+  add("frozen", 0, 0.9, 2);
+  std::int64_t broken = 0;
+  for (const Record& row : judge(cells)) broken += !row.flag("holds");
+  EXPECT_EQ(broken, 2);
+}
+
+TEST(CloningCommand, TheMatrixKeepsFinishedCellsAndRefusesAnotherConfiguration) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "matrix";
+  const std::vector<std::string> words{"reproduce",
+                                       "symmetry-cloning",
+                                       "--no-closed-forms",
+                                       "--side",
+                                       "7",
+                                       "--tasks",
+                                       "t2-break",
+                                       "--modes",
+                                       "frozen,kl_weight",
+                                       "--lambdas",
+                                       "0.1",
+                                       "--students",
+                                       "hyper_linear",
+                                       "--seeds",
+                                       "1",
+                                       "--epochs",
+                                       "1",
+                                       "--train-count",
+                                       "64",
+                                       "--test-count",
+                                       "20",
+                                       "--clone-nmse",
+                                       "0.01",
+                                       "--out",
+                                       out};
+  const ProgramResult first = run_program(words);
+  ASSERT_EQ(first.code, 0) << first.error;
+  EXPECT_NE(first.out.find("2 cells, 0 of them done"), std::string::npos) << first.out;
+  const std::string json = read_file(out + "/results.json"), table = read_file(out + "/results.md");
+  EXPECT_NE(table.find("| kl_weight | hyper_linear | 0.1 |"), std::string::npos) << table;
+  const ProgramResult second = run_program(words);
+  EXPECT_NE(second.out.find("2 cells, 2 of them done"), std::string::npos) << second.out;
+  EXPECT_EQ(read_file(out + "/results.json"), json);
+  auto other = words;
+  other.insert(other.end(), {"--lr", "0.5"});
+  const ProgramResult refused = run_program(other);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.error.find("learning_rate"), std::string::npos) << refused.error;
+  EXPECT_NE(refused.error.find("Give another --out"), std::string::npos) << refused.error;
+}
+
+TEST(CloningAblations, DifferInTheOneThingTheyAreNamedAfter) {
+  const TemporaryFolder folder;
+  MatrixOptions options{.cell = tiny_cell("t2-sym", "frozen"), .out = folder.path()};
+  for (const std::string& name : ablation_names()) {
+    if (name == "data") continue;
+    std::set<std::string> settings;
+    for (const AblationVariant& variant : plan_ablation(name, options)) {
+      EXPECT_NE(variant.matrix.out.string().find(variant.name), std::string::npos);
+      for (const CellOptions& cell : plan_cells(variant.matrix)) {
+        check_cell(cell);
+        EXPECT_TRUE(settings.insert(settings_of(cell).to_json()).second) << name << " " << variant.name;
+        EXPECT_TRUE(name == "group" || !cloning_task(cell.task).breaks_symmetry());
+      }
+    }
+  }
+  EXPECT_NE(refusal_of([&] { plan_ablation("precison", options); }).find("precision"), std::string::npos);
+  EXPECT_NE(refusal_of([&] { plan_ablation("data", options); }).find("--data"), std::string::npos);
+  options.tasks = {"t2-break"};
+  EXPECT_NE(refusal_of([&] { plan_ablation("precision", options); }).find("t2-sym"), std::string::npos);
+}
+
+TEST(CloningAblations, WriteOneTableOfAllVariants) {
+  const TemporaryFolder folder;
+  MatrixOptions options{.cell = tiny_cell("t2-sym", "frozen"), .tasks = {"t2-sym"}, .seeds = 1, .out = folder.path()};
+  options.cell.training.epochs = 1;
+  ::testing::internal::CaptureStdout();
+  run_ablation("precision", options);
+  const std::string told = ::testing::internal::GetCapturedStdout();
+  const std::string table = read_file(folder.path() / "ablations" / "precision" / "results.md");
+  EXPECT_NE(told.find(table), std::string::npos);
+  for (const char* row : {"| 1e-01 | t2-sym | frozen | - |", "| 1e-06 | t2-sym | teacher | - | - |"})
+    EXPECT_NE(table.find(row), std::string::npos) << table;
+}
+
+TEST(CloningCommand, WrongWordsAreErrorsWithTheNearestName) {
+  const auto refuses = [](std::vector<std::string> words, const std::string& hint, int code = 2) {
+    const TemporaryFolder folder;
+    words.insert(words.end(), {"--out", folder.path().string()});
+    const ProgramResult result = run_program(words);
+    EXPECT_EQ(result.code, code) << result.error;
+    EXPECT_NE(result.error.find(hint), std::string::npos) << result.error;
+  };
+  refuses({"train", "cloning/t2-sim"}, "cloning/t2-sym");
+  refuses({"train", "cloning/t2-sym", "--mode", "frosen"}, "frozen");
+  refuses({"train", "cloning/t2-sym", "--clone", "fixed-tau"}, "fixed_tau");
+  refuses({"train", "cloning/t2-sym", "--mode", "kl_weight", "--lambda", "-1"}, "lambda is -1", 1);
+  refuses({"train", "cloning/t2-sym", "--mode", "frozen", "--lambda", "1"}, "has no term", 1);
+  refuses({"train", "cloning/t2-sym", "--student", "linear"}, "does not fit the clone mode conditional", 1);
+  refuses({"train", "cloning/t2-sym", "--clone", "marginal"}, "conditional or fixed_tau", 1);
+  refuses({"reproduce", "symmetry-clonning"}, "symmetry-cloning");
+  refuses({"reproduce", "symmetry-cloning", "--tasks", "t2-brake"}, "t2-break");
+  refuses({"reproduce", "symmetry-cloning", "--ablation", "presision"}, "precision");
+  refuses({"train", "cloning/t2-sym", "--group", "p6"}, "p4");
+  refuses({"reproduce", "symmetry-cloning", "--data", "/nowhere"}, "/nowhere", 1);
+}
+
+}  // namespace
+}  // namespace orbitgrad::experiments
