@@ -1,5 +1,7 @@
 // Filter gradients. Both implementations sum, for each input field, products of rows of the lowered field with rows of
 // dy over the positions of a tile; an input field belongs to one thread, which adds the tiles up in their order.
+#include "kernels/ceil_div.hpp"
+#include "kernels/gemm/outer_kernel.hpp"
 #include "kernels/gemm/pack.hpp"
 #include "kernels/group_conv3d/frame_tile.hpp"
 #include "kernels/group_conv3d/implementations.hpp"
@@ -15,7 +17,13 @@ struct Transposed {};
 struct Sums {};
 
 /// Tiles whose output gradients are packed at a time: enough work for all threads between two of their meetings.
-constexpr std::int64_t tiles_at_a_time = 16;
+constexpr std::int64_t tiles_at_a_time = 8;
+
+/// Lanes of the outer products are rows of dy in whole vectors.
+template <class T>
+std::int64_t vectors_of(std::int64_t rows) {
+  return ceil_div(rows, lanes<T>);
+}
 
 template <class T>
 std::int64_t padded_columns(std::int64_t columns) {
@@ -51,14 +59,16 @@ struct Problem {
 };
 
 /// What a way of lowering adds: dy of one tile packed, an input field's products of one tile, and the end.
-/// struct Way { std::int64_t packed_size, sums_size;   // of one tile, of one input field
+/// struct Way { static constexpr std::int64_t positions;   // most of a tile
+///   std::int64_t packed_size, sums_size;   // of one tile, of one input field
 ///   void pack(const VolumeTile<T>&, std::int64_t first, const T* dy, T* packed) const;
-///   void add(const VolumeTile<T>&, const T* field, const T* packed, T* sums) const;
+///   Lowered lowered(const VolumeTile<T>&, std::int64_t first) const;   // what add reads a tile by
+///   void add(const Lowered&, const T* field, const T* packed, T* sums) const;
 ///   void finish(std::int64_t c, const T* sums, T* dw) const; };
 template <class T, class Way>
 void sum_over_images(const GroupConv3dProblem& shape, const Problem<T>& problem, const Way& way, const T* x,
                      const T* dy, T* dw) {
-  const std::int64_t width = problem.walk.tile_positions(tile_columns<T>, max_tile_positions<T>);
+  const std::int64_t width = problem.walk.tile_positions(tile_columns<T>, Way::positions);
   const std::int64_t positions = problem.walk.positions(), tiles = (positions + width - 1) / width;
   const std::int64_t in_size = problem.in_fields * problem.planes * volume(problem.walk.from);
   const std::int64_t out_size = problem.out_fields * problem.order * positions;
@@ -79,10 +89,14 @@ void sum_over_images(const GroupConv3dProblem& shape, const Problem<T>& problem,
           for (std::int64_t i = first; i < last; ++i)
             way.pack(tile_at(begin + i), (begin + i) * width, dy + image * out_size, packed + i * way.packed_size);
         });
+        std::vector<typename Way::Lowered> lowered;
+        for (std::int64_t i = 0; i < count; ++i)
+          lowered.push_back(way.lowered(tile_at(begin + i), (begin + i) * width));
         parallel_for(problem.in_fields, 1, [&](std::int64_t first, std::int64_t last) {
           for (std::int64_t c = first; c < last; ++c)
             for (std::int64_t i = 0; i < count; ++i)
-              way.add(tile_at(begin + i), padded + c * field, packed + i * way.packed_size, sums + c * way.sums_size);
+              way.add(lowered[static_cast<std::size_t>(i)], padded + c * field, packed + i * way.packed_size,
+                      sums + c * way.sums_size);
         });
       }
     }
@@ -103,6 +117,8 @@ void read_gradient(const VolumeTile<T>& tile, const T* from, T* to) {
 /// M[s][k, row] = sum_o dy[k, s, o] row(o), then dw[k, c, d] = sum_s M[s][k, rows[s][d]].
 template <class T>
 struct GatherWay {
+  static constexpr std::int64_t positions = max_tile_positions<T>;
+  using Lowered = VolumeTile<T>;
   Problem<T> problem;
   std::vector<std::int32_t> rows;  // [order, depth]
   RowTiles tiles;
@@ -112,19 +128,21 @@ struct GatherWay {
       : problem(of), rows(std::move(gather_rows)), tiles(of.out_fields) {
     depth = problem.planes * problem.kernel * problem.kernel * problem.kernel;
     columns = padded_columns<T>(depth);
-    packed_size = problem.order * tiles.padded() * max_tile_positions<T>;
+    packed_size = problem.order * tiles.padded() * positions;
     sums_size = problem.order * tiles.padded() * columns;
   }
 
   void pack(const VolumeTile<T>& tile, std::int64_t first, const T* dy, T* packed) const {
-    const std::int64_t width = tile.width(), positions = problem.walk.positions();
+    const std::int64_t width = tile.width(), size = problem.walk.positions();
     T* values = workspace<Gradients, T>(problem.out_fields * width);
     for (std::int64_t s = 0; s < problem.order; ++s, packed += tiles.padded() * width) {
       for (std::int64_t k = 0; k < problem.out_fields; ++k)
-        read_gradient(tile, dy + (k * problem.order + s) * positions + first, values + k * width);
+        read_gradient(tile, dy + (k * problem.order + s) * size + first, values + k * width);
       pack_tiles(tiles, values, width, width, packed);
     }
   }
+
+  Lowered lowered(const VolumeTile<T>& tile, std::int64_t) const { return tile; }
 
   void add(const VolumeTile<T>& tile, const T* field, const T* packed, T* sums) const {
     const std::int64_t width = tile.width(), taps = depth / problem.planes;
@@ -151,15 +169,20 @@ struct GatherWay {
 };
 
 /// dA[k, i][w, j] = sum_{f, o} dY[k, i, f] X[w, j, f] per block, then back through the sparse transform of the filter.
+/// A vector holds rows (k, i) at one position; rows (w, j) of X are read as the transform leaves them.
 template <class T>
 struct BlocksWay {
+  static constexpr std::int64_t positions = max_tile_positions<T>, part = block_positions<T>;
+  using Lowered = std::vector<VolumeTile<T>>;
   Problem<T> problem;
   const FrameTransform* transform;
   OrbitReads3d reads;
   FilterTransform sparse;
   FieldTransform<T> of_input;
   FrameProgram<T> of_gradient;
-  std::int64_t filter_size, rows_of_gradient = 0, rows_of_input = 0, most_columns = 0, packed_size = 0, sums_size = 0;
+  std::int64_t filter_size, rows_of_gradient = 0, rows_of_input = 0, packed_size = 0, sums_size = 0;
+  std::vector<std::int64_t> gradient_offset;  // of the rows that of_gradient reads, for each part
+  std::vector<std::int32_t> step;             // of the outer products: a position each
 
   BlocksWay(const Problem<T>& of, const GroupConv3dProblem& shape)
       : problem(of),
@@ -169,67 +192,99 @@ struct BlocksWay {
         of_input(*shape.transform, of.walk, reads, of.kernel),
         of_gradient(*shape.transform, FrameProgram<T>::Factors::gram),
         filter_size(shape.in_order * shape.taps()) {
+    static_assert(taps_at_a_time % outer_rows == 0);
     for (const FrameBlock& block : transform->blocks) {
       rows_of_gradient += problem.out_fields * block.degree * block.size;
-      rows_of_input += reads.taps * block.degree * block.size;
-      most_columns = std::max(most_columns, columns(block));
-      packed_size += block.size * rows(block).padded() * max_tile_positions<T>;
-      sums_size += rows(block).padded() * columns(block);
+      rows_of_input += taps_at_a_time * block.degree * block.size;
+      packed_size += block.size * sum_row(block) * positions;
+      sums_size += sum_rows(block) * sum_row(block);
     }
+    for (std::int64_t i = 0; i < positions; i += part)
+      for (std::int64_t s = 0; s < problem.order; ++s) gradient_offset.push_back(s * positions + i);
+    for (std::int64_t i = 0; i < part; ++i) step.push_back(static_cast<std::int32_t>(i));
   }
 
-  RowTiles rows(const FrameBlock& block) const { return RowTiles(problem.out_fields * block.degree); }
-  std::int64_t columns(const FrameBlock& block) const { return padded_columns<T>(reads.taps * block.degree); }
-
-  /// Rows of the outputs of a transform, per block [f][item, j] with `items` items, of which this is `item`.
-  std::vector<VectorRow<T>> output_rows(const VolumeTile<T>& tile, std::int64_t items, std::int64_t item, T* to) const {
-    std::vector<VectorRow<T>> result;
-    for (const FrameBlock& block : transform->blocks) {
-      for (std::int64_t f = 0; f < block.size; ++f)
-        for (std::int64_t j = 0; j < block.degree; ++j)
-          result.push_back({to + ((f * items + item) * block.degree + j) * tile.width(), tile.plain_places()});
-      to += block.size * items * block.degree * tile.width();
-    }
-    return result;
+  std::int64_t sum_row(const FrameBlock& block) const {
+    return vectors_of<T>(problem.out_fields * block.degree) * lanes<T>;
+  }
+  /// Rows (w, j), whole register tiles for each taps_at_a_time taps.
+  std::int64_t sum_rows(const FrameBlock& block) const {
+    return ceil_div(reads.taps, taps_at_a_time) * taps_at_a_time * block.degree;
   }
 
+  /// dy transformed, [part][block][f][vector][position][lane].
   void pack(const VolumeTile<T>& tile, std::int64_t first, const T* dy, T* packed) const {
-    const std::int64_t width = tile.width(), positions = problem.walk.positions(), order = problem.order;
-    T* const values = workspace<Gradients, T>((order + of_gradient.scratch_rows()) * width);
-    T* const all = workspace<Rows, T>(rows_of_gradient * width);
-    std::vector<const T*> inputs(static_cast<std::size_t>(order));
+    const std::int64_t width = tile.width(), size = problem.walk.positions(), order = problem.order;
+    T* const values = workspace<Gradients, T>((order + of_gradient.scratch_rows()) * positions);
+    T* const all = workspace<Rows, T>(rows_of_gradient * width);  // [block][f][k, j][position]
+    std::vector<TapRow<T>> outputs(static_cast<std::size_t>(of_gradient.outputs()));
     for (std::int64_t k = 0; k < problem.out_fields; ++k) {
-      for (std::int64_t s = 0; s < order; ++s) {
-        read_gradient(tile, dy + (k * order + s) * positions + first, values + s * width);
-        inputs[static_cast<std::size_t>(s)] = values + s * width;
-      }
-      of_gradient.run(inputs.data(), tile.plain_places(), output_rows(tile, problem.out_fields, k, all).data(),
-                      width / lanes<T>, values + order * width, width);
+      for (std::int64_t s = 0; s < order; ++s)
+        read_gradient(tile, dy + (k * order + s) * size + first, values + s * positions);
+      T* to = all;
+      std::size_t next = 0;
+      for (const FrameBlock& block : transform->blocks)
+        for (std::int64_t f = 0; f < block.size; ++f, to += problem.out_fields * block.degree * width)
+          for (std::int64_t j = 0; j < block.degree; ++j) outputs[next++] = {to + (k * block.degree + j) * width, part};
+      of_gradient.run({values, gradient_offset.data(), {0, lanes<T>}, width / part}, outputs.data(), 0,
+                      values + order * positions);
     }
-    const T* base = all;
-    for (const FrameBlock& block : transform->blocks) {
-      const RowTiles tiles = rows(block);
-      for (std::int64_t f = 0; f < block.size; ++f, base += tiles.extent * width, packed += tiles.padded() * width)
-        pack_tiles(tiles, base, width, width, packed);
+    for (std::int64_t i = 0; i < width; i += part) {
+      const T* base = all + i;
+      for (const FrameBlock& block : transform->blocks) {
+        const std::int64_t rows = problem.out_fields * block.degree;
+        for (std::int64_t f = 0; f < block.size; ++f, base += rows * width)
+          for (std::int64_t row = 0; row < rows; row += lanes<T>, packed += lanes<T> * part)
+            pack_rows(std::min<std::int64_t>(lanes<T>, rows - row), part, lanes<T>, base + row * width, width, packed,
+                      lanes<T>);
+      }
     }
   }
 
-  void add(const VolumeTile<T>& tile, const T* field, const T* packed, T* sums) const {
-    const std::int64_t width = tile.width();
-    T* const values = workspace<Gradients, T>(of_input.scratch_size(width));
-    T* const panels = workspace<Rows, T>(rows_of_input * width);
-    for (std::int64_t w = 0; w < reads.taps; ++w)
-      of_input.run(tile, field, w, output_rows(tile, reads.taps, w, panels).data(), values);
-    T* transposed = workspace<Transposed, T>(most_columns * width);
-    const T* base = panels;
-    for (const FrameBlock& block : transform->blocks) {
-      const RowTiles tiles = rows(block);
-      const std::int64_t depth = reads.taps * block.degree, wide = columns(block);
-      for (std::int64_t f = 0; f < block.size; ++f, base += depth * width, packed += tiles.padded() * width) {
-        cpu::pack(0, wide / tile_columns<T>, depth, width, tile_columns<T>, base, width, 1, transposed);
-        add_products(tiles, packed, transposed, wide, width, sums);
+  Lowered lowered(const VolumeTile<T>& tile, std::int64_t first) const {
+    return parts_of(problem.walk, tile, first, part);
+  }
+
+  void add(const Lowered& parts, const T* field, const T* packed, T* sums) const {
+    T* const values = workspace<Gradients, T>(of_input.scratch_size());
+    T* const panels = workspace<Rows, T>(rows_of_input * part);  // [block][f][w, j][position]
+    std::vector<TapRow<T>> outputs;
+    T* to = panels;
+    for (const FrameBlock& block : transform->blocks)
+      for (std::int64_t f = 0; f < block.size; ++f, to += taps_at_a_time * block.degree * part)
+        for (std::int64_t j = 0; j < block.degree; ++j) outputs.push_back({to + j * part, block.degree * part});
+    const std::int64_t packed_part = packed_size / positions * part;
+    for (const VolumeTile<T>& tile : parts) {
+      for (std::int64_t w = 0; w < reads.taps; w += taps_at_a_time) {
+        const std::int64_t count = std::min(taps_at_a_time, reads.taps - w);
+        of_input.run(tile, field, w, count, outputs.data(), values);
+        multiply(w, count, panels, packed, sums);
       }
-      sums += tiles.padded() * wide;
+      packed += packed_part;
+    }
+  }
+
+  /// Adds the outer products of the panels, taps first ... first + count, with dy of the same part.
+  void multiply(std::int64_t first, std::int64_t count, const T* panels, const T* packed, T* sums) const {
+    for (const FrameBlock& block : transform->blocks) {
+      const std::int64_t row = sum_row(block), vectors = row / lanes<T>, rows = count * block.degree;
+      T* const base = sums + first * block.degree * row;
+      for (std::int64_t f = 0; f < block.size; ++f) {
+        for (std::int64_t i = 0; i < rows; i += outer_rows) {
+          std::int32_t offset[outer_rows];  // a row beyond the last repeats it, and its sums are not read
+          for (std::int64_t r = 0; r < outer_rows; ++r)
+            offset[r] = static_cast<std::int32_t>(std::min(i + r, rows - 1) * part);
+          for (std::int64_t v = 0; v < vectors; v += outer_vectors) {
+            const auto kernel =
+                vectors - v >= outer_vectors ? outer_micro_kernel<T, outer_vectors, 1> : outer_micro_kernel<T, 1, 1>;
+            kernel(1, part, step.data(), panels, offset, 0, packed + v * lanes<T> * part, base + i * row + v * lanes<T>,
+                   row);
+          }
+        }
+        panels += taps_at_a_time * block.degree * part;
+        packed += row * part;
+      }
+      sums += sum_rows(block) * row;
     }
   }
 
@@ -243,11 +298,11 @@ struct BlocksWay {
         const T* base = sums;
         std::size_t next = 0;
         for (const FrameBlock& block : transform->blocks) {
-          const std::int64_t d = block.degree, wide = columns(block);
+          const std::int64_t d = block.degree, row = sum_row(block);
           for (std::int64_t j = 0; j < d; ++j)
             for (std::int64_t i = 0; i < d; ++i, ++next)
-              slot[next] = base[(k * d + i) * wide + w * d + j] / static_cast<T>(sparse.divisor[next]);
-          base += rows(block).padded() * wide;
+              slot[next] = base[(w * d + j) * row + k * d + i] / static_cast<T>(sparse.divisor[next]);
+          base += sum_rows(block) * row;
         }
         std::fill(element.begin(), element.end(), T{0});
         for (const auto& entry : sparse.entries)

@@ -13,12 +13,22 @@
 
 namespace orbitgrad::kernels::cpu {
 
-/// Vector v of a row begins at `data + place[v]`.
+/// Where a row goes: the two vectors of tap t follow each other from data + t step on.
 template <class T>
-struct VectorRow {
+struct TapRow {
   T* data;
-  const std::int32_t* place;
-  T* at(std::int64_t v) const { return data + place[v]; }
+  std::int64_t step;
+  T* at(std::int64_t t) const { return data + t * step; }
+};
+
+/// The rows that a program reads, two vectors for each tap: input s of tap t lies at data + offset[t order + s], its
+/// vectors from there on at place[0] and place[1].
+template <class T>
+struct ProgramInputs {
+  const T* data;
+  const std::int64_t* offset;
+  std::int64_t place[2];
+  std::int64_t taps;
 };
 
 /// a + b + c with bits that do not depend on their order; a sum of negated terms is the negated sum.
@@ -45,11 +55,11 @@ class FrameProgram {
 
   /// Rows that `scratch` of run must have.
   std::int64_t scratch_rows() const { return slots_; }
+  std::int64_t outputs() const { return outputs_; }
 
-  /// Inputs are transform.order rows that share `places`; outputs are rows in the order above. Scratch rows are
-  /// `pitch` >= vectors * lanes apart.
-  void run(const T* const* inputs, const std::int32_t* places, const VectorRow<T>* outputs, std::int64_t vectors,
-           T* scratch, std::int64_t pitch) const;
+  /// Outputs are rows in the order above, from their tap `first` on; scratch has scratch_rows() rows of two vectors for
+  /// each tap.
+  void run(const ProgramInputs<T>& inputs, const TapRow<T>* outputs, std::int64_t first, T* scratch) const;
 
  private:
   enum class Kind { four, two, sum, symmetric };
@@ -75,13 +85,16 @@ class FrameProgram {
     std::vector<Term> terms;
   };
 
+  template <int Operands, class Body>
+  [[gnu::always_inline]] void sweep(const std::int32_t* from, bool from_inputs, const ProgramInputs<T>& inputs,
+                                    const T* scratch, Body&& body) const;
   void fuse(const FrameTransform& transform, std::vector<std::int32_t>& uses);
   void schedule(std::int64_t order);
 
   std::vector<Instruction> instructions_;
   std::vector<LongOutput> long_outputs_;
   std::vector<std::int32_t> copied_inputs_;
-  std::int64_t slots_ = 0;
+  std::int64_t order_, outputs_ = 0, slots_ = 0;
 };
 
 /// Pairs of steps a + b and a - b become butterflies, and four butterflies whose middle nobody else reads one of four.
@@ -163,7 +176,7 @@ void FrameProgram<T>::schedule(std::int64_t order) {
 }
 
 template <class T>
-FrameProgram<T>::FrameProgram(const FrameTransform& transform, Factors factors) {
+FrameProgram<T>::FrameProgram(const FrameTransform& transform, Factors factors) : order_(transform.order) {
   const std::int64_t values = transform.order + static_cast<std::int64_t>(transform.steps.size());
   std::vector<std::int32_t> uses(static_cast<std::size_t>(values));
   for (const FrameStep& step : transform.steps)
@@ -184,6 +197,7 @@ FrameProgram<T>::FrameProgram(const FrameTransform& transform, Factors factors) 
         }
         long_outputs_.push_back(std::move(output));
       }
+  outputs_ = outputs;
   fuse(transform, uses);
   schedule(transform.order);
 
@@ -227,77 +241,115 @@ FrameProgram<T>::FrameProgram(const FrameTransform& transform, Factors factors) 
   copied_inputs_.assign(slot.begin(), slot.begin() + transform.order);
 }
 
+/// Calls body(tap, half, values) for all vectors. Numbers are copied out of memory first: a store of a vector may
+/// change anything that the compiler knows of.
 template <class T>
-void FrameProgram<T>::run(const T* const* inputs, const std::int32_t* places, const VectorRow<T>* outputs,
-                          std::int64_t vectors, T* scratch, std::int64_t pitch) const {
-  std::int32_t plain[64];  // places in scratch
-  for (std::int64_t v = 0; v < vectors; ++v) plain[v] = static_cast<std::int32_t>(v) * lanes<T>;
+template <int Operands, class Body>
+inline void FrameProgram<T>::sweep(const std::int32_t* from, bool from_inputs, const ProgramInputs<T>& inputs,
+                                   const T* scratch, Body&& body) const {
+  const std::int64_t taps = inputs.taps, order = order_;
+  const T* row[Operands];
+  Vector<T> low[Operands], high[Operands];
+  if (from_inputs) {
+    const std::int64_t first = inputs.place[0], second = inputs.place[1];
+    const std::int64_t* offset = inputs.offset;
+    const T* const data = inputs.data;
+    std::int32_t input[Operands];
+    for (int i = 0; i < Operands; ++i) input[i] = from[i];
+    for (std::int64_t t = 0; t < taps; ++t, offset += order) {
+#pragma GCC unroll 4
+      for (int i = 0; i < Operands; ++i) {
+        row[i] = data + offset[input[i]];
+        low[i] = load(row[i] + first), high[i] = load(row[i] + second);
+      }
+      body(t, 0, low);
+      body(t, 1, high);
+    }
+    return;
+  }
+  constexpr std::int64_t step = 2 * lanes<T>;
+  for (int i = 0; i < Operands; ++i) row[i] = scratch + from[i] * taps * step;
+  for (std::int64_t t = 0; t < taps; ++t) {
+#pragma GCC unroll 4
+    for (int i = 0; i < Operands; ++i) low[i] = load(row[i] + t * step), high[i] = load(row[i] + t * step + lanes<T>);
+    body(t, 0, low);
+    body(t, 1, high);
+  }
+}
+
+template <class T>
+void FrameProgram<T>::run(const ProgramInputs<T>& inputs, const TapRow<T>* outputs, std::int64_t first_tap,
+                          T* scratch) const {
+  constexpr std::int64_t step = 2 * lanes<T>;
+  const std::int64_t taps = inputs.taps;
+  const auto scratch_row = [&](std::int32_t row) { return TapRow<T>{scratch + row * taps * step, step}; };
+  const auto output_row = [&](std::int32_t row) { return TapRow<T>{outputs[row].at(first_tap), outputs[row].step}; };
   for (std::size_t i = 0; i < copied_inputs_.size(); ++i)
-    if (copied_inputs_[i] >= 0)
-      for (std::int64_t v = 0; v < vectors; ++v)
-        store(scratch + copied_inputs_[i] * pitch + plain[v], load(inputs[i] + places[v]));
+    if (copied_inputs_[i] >= 0) {
+      const auto from = static_cast<std::int32_t>(i);
+      const TapRow<T> to = scratch_row(copied_inputs_[i]);
+      sweep<1>(&from, true, inputs, scratch,
+               [=](std::int64_t t, int half, const Vector<T>* in) { store(to.at(t) + half * lanes<T>, in[0]); });
+    }
   for (const Instruction& instruction : instructions_) {
-    const std::int32_t* place = instruction.from_inputs ? places : plain;
-    const auto source = [&](std::size_t i) {
-      const std::int32_t row = instruction.from[i];
-      return instruction.from_inputs ? inputs[row] : scratch + row * pitch;
-    };
+    const std::int32_t* const from = instruction.from.data();
+    const bool from_inputs = instruction.from_inputs;
     const auto sink = [&](std::size_t i) {
       const Target& target = instruction.targets[i];
-      return target.is_output ? outputs[target.row] : VectorRow<T>{scratch + target.row * pitch, plain};
+      return target.is_output ? output_row(target.row) : scratch_row(target.row);
     };
-    const T *a = source(0), *b = source(1);
-    const VectorRow<T> to = sink(0);
+    const TapRow<T> to = sink(0);
     const Vector<T> sign = broadcast(instruction.targets[0].sign);
     switch (instruction.kind) {
-      case Kind::four: {
-        const T *c = source(2), *d = source(3);
+      case Kind::four: {  // all of it to scratch
         T *first = to.data, *second = sink(1).data, *third = sink(2).data, *fourth = sink(3).data;
-        for (std::int64_t v = 0; v < vectors; ++v) {
-          const Vector<T> p = load(a + place[v]), q = load(b + place[v]), r = load(c + place[v]),
-                          s = load(d + place[v]);
-          const Vector<T> left = p + q, left_difference = p - q, right = r + s, right_difference = r - s;
-          store(first + v * lanes<T>, left + right);
-          store(second + v * lanes<T>, left_difference + right_difference);
-          store(third + v * lanes<T>, left - right);
-          store(fourth + v * lanes<T>, left_difference - right_difference);
-        }
+        sweep<4>(from, from_inputs, inputs, scratch, [=](std::int64_t t, int half, const Vector<T>* in) {
+          const std::int64_t at = t * step + half * lanes<T>;
+          const Vector<T> left = in[0] + in[1], left_difference = in[0] - in[1];
+          const Vector<T> right = in[2] + in[3], right_difference = in[2] - in[3];
+          store(first + at, left + right);
+          store(second + at, left_difference + right_difference);
+          store(third + at, left - right);
+          store(fourth + at, left_difference - right_difference);
+        });
         break;
       }
       case Kind::two: {
-        const VectorRow<T> other = sink(1);
+        const TapRow<T> other = sink(1);
         const Vector<T> other_sign = broadcast(instruction.targets[1].sign);
-        for (std::int64_t v = 0; v < vectors; ++v) {
-          const Vector<T> p = load(a + place[v]), q = load(b + place[v]);
-          store(to.at(v), sign * (p + q));
-          store(other.at(v), other_sign * (p - q));
-        }
+        sweep<2>(from, from_inputs, inputs, scratch, [=](std::int64_t t, int half, const Vector<T>* in) {
+          store(to.at(t) + half * lanes<T>, sign * (in[0] + in[1]));
+          store(other.at(t) + half * lanes<T>, other_sign * (in[0] - in[1]));
+        });
         break;
       }
       case Kind::sum: {
         const Vector<T> sign_b = broadcast(instruction.sign_b);
-        for (std::int64_t v = 0; v < vectors; ++v)
-          store(to.at(v), sign * (load(a + place[v]) + sign_b * load(b + place[v])));
+        sweep<2>(from, from_inputs, inputs, scratch, [=](std::int64_t t, int half, const Vector<T>* in) {
+          store(to.at(t) + half * lanes<T>, sign * (in[0] + sign_b * in[1]));
+        });
         break;
       }
       case Kind::symmetric: {
-        const T* c = source(2);
         const Vector<T> sign_b = broadcast(instruction.sign_b), sign_c = broadcast(instruction.sign_c);
-        for (std::int64_t v = 0; v < vectors; ++v)
-          store(to.at(v),
-                sign * symmetric_sum<T>(load(a + place[v]), sign_b * load(b + place[v]), sign_c * load(c + place[v])));
+        sweep<3>(from, from_inputs, inputs, scratch, [=](std::int64_t t, int half, const Vector<T>* in) {
+          store(to.at(t) + half * lanes<T>, sign * symmetric_sum<T>(in[0], sign_b * in[1], sign_c * in[2]));
+        });
         break;
       }
     }
   }
-  for (const LongOutput& output : long_outputs_)
-    for (std::int64_t v = 0; v < vectors; ++v) {
-      const T* from = scratch + plain[v];
-      Vector<T> sum = broadcast(output.terms[0].factor) * load(from + output.terms[0].row * pitch);
-      for (std::size_t i = 1; i < output.terms.size(); ++i)
-        sum = multiply_add(broadcast(output.terms[i].factor), load(from + output.terms[i].row * pitch), sum);
-      store(outputs[output.output].at(v), sum);
-    }
+  for (const LongOutput& output : long_outputs_) {
+    const TapRow<T> to = output_row(output.output);
+    for (std::int64_t t = 0; t < taps; ++t)
+      for (int half = 0; half < 2; ++half) {
+        const T* from = scratch + t * step + half * lanes<T>;
+        Vector<T> sum = broadcast(output.terms[0].factor) * load(from + output.terms[0].row * taps * step);
+        for (std::size_t i = 1; i < output.terms.size(); ++i)
+          sum = multiply_add(broadcast(output.terms[i].factor), load(from + output.terms[i].row * taps * step), sum);
+        store(to.at(t) + half * lanes<T>, sum);
+      }
+  }
 }
 
 }  // namespace orbitgrad::kernels::cpu

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "kernels/group_conv3d/frame_kernel.hpp"
 #include "kernels/group_conv3d/frame_program.hpp"
 #include "kernels/group_conv3d/orbit_tables3d.hpp"
 #include "kernels/group_conv3d/volume_tile.hpp"
@@ -99,43 +100,62 @@ struct FilterTransform {
 
 inline constexpr std::int64_t max_frame_order = 48;  // of Oh
 
+/// Positions that pass together from the transform to the products, two vectors, and how many taps: what they read and
+/// make stays near. Tiles are longer, so that outputs are read and written in whole lines of memory.
+template <class T>
+inline constexpr std::int64_t block_positions = tile_columns<T>;
+inline constexpr std::int64_t taps_at_a_time = 9;
+
 /// Vectors of X[w, sigma] of one field at a tile through the program, into `outputs`.
 template <class T>
 class FieldTransform {
  public:
   FieldTransform(const FrameTransform& transform, const VolumeWalk& walk, const OrbitReads3d& reads,
                  std::int64_t kernel)
-      : program_(transform, FrameProgram<T>::Factors::coordinates), order_(transform.order) {
+      : program_(transform, FrameProgram<T>::Factors::coordinates),
+        kernel_(frame_kernel_of<T>(transform)),
+        order_(transform.order) {
     const std::int64_t plane = volume(walk.padded);
     for (std::size_t i = 0; i < reads.plane.size(); ++i)
       offset_.push_back(reads.plane[i] * plane + walk.tap_offset(kernel, reads.tap[i]));
+    for (std::int64_t i = 0; i < taps_at_a_time * order_; ++i) gathered_offset_.push_back(i * block_positions<T>);
   }
 
-  /// Elements of scratch for a tile of that width.
-  std::int64_t scratch_size(std::int64_t width) const { return (program_.scratch_rows() + order_) * width; }
+  /// Elements of scratch.
+  std::int64_t scratch_size() const {
+    return (program_.scratch_rows() * taps_of_a_run + order_ * taps_at_a_time) * block_positions<T>;
+  }
 
-  void run(const VolumeTile<T>& tile, const T* field, std::int64_t w, const VectorRow<T>* outputs, T* scratch) const {
-    const std::int64_t width = tile.width();
-    const T* inputs[max_frame_order];
-    const std::int64_t* offset = offset_.data() + w * order_;
-    const std::int32_t* places = tile.dense_places();
-    if (places == nullptr) {  // gathered ahead
-      places = tile.plain_places();
-      for (std::int64_t s = 0; s < order_; ++s) {
-        T* row = scratch + s * width;
-        tile.read(field + offset[s], row, tile_columns<T>);
-        inputs[s] = row;
-      }
-    } else {
-      for (std::int64_t s = 0; s < order_; ++s) inputs[s] = field + offset[s];
+  /// The taps first ... first + count of at most taps_at_a_time.
+  void run(const VolumeTile<T>& tile, const T* field, std::int64_t first, std::int64_t count, const TapRow<T>* outputs,
+           T* scratch) const {
+    const std::int64_t* const offset = offset_.data() + first * order_;
+    T* const rest = scratch + taps_at_a_time * order_ * block_positions<T>;
+    if (const std::int32_t* places = tile.dense_places()) {
+      transform({field, offset, {places[0], places[1]}, count}, outputs, rest);
+      return;
     }
-    program_.run(inputs, places, outputs, width / lanes<T>, scratch + order_ * width, width);
+    for (std::int64_t i = 0; i < count * order_; ++i)
+      tile.read(field + offset[i], scratch + i * block_positions<T>, tile_columns<T>);
+    transform({scratch, gathered_offset_.data(), {0, lanes<T>}, count}, outputs, rest);
   }
 
  private:
+  void transform(const ProgramInputs<T>& inputs, const TapRow<T>* outputs, T* scratch) const {
+    if (kernel_ != nullptr) return kernel_(inputs, outputs);
+    for (std::int64_t t = 0; t < inputs.taps; t += taps_of_a_run)
+      program_.run({inputs.data,
+                    inputs.offset + t * order_,
+                    {inputs.place[0], inputs.place[1]},
+                    std::min(taps_of_a_run, inputs.taps - t)},
+                   outputs, t, scratch);
+  }
+
+  static constexpr std::int64_t taps_of_a_run = 3;  // of a program whose sums go through scratch
   FrameProgram<T> program_;
+  FrameKernel<T>* kernel_;
   std::int64_t order_;
-  std::vector<std::int64_t> offset_;  // [w, sigma]
+  std::vector<std::int64_t> offset_, gathered_offset_;  // [w, sigma]
 };
 
 }  // namespace orbitgrad::kernels::cpu

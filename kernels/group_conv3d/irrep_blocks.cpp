@@ -82,36 +82,37 @@ const T* pack_filter(const Blocks<T>& problem) {
   return packed;
 }
 
-/// Where the transform of tap w puts its outputs: panels of a block are [f][block of columns][w][j][tile_columns].
+/// Panels of some taps of one field: of a block [f][tap][j][tile_columns], which is the width of a part.
 template <class T>
-class PanelRows {
- public:
-  PanelRows(const Blocks<T>& problem, std::int64_t width, T* panels) {
-    for (const FrameBlock& block : problem.transform->blocks) {
-      const std::int64_t depth = problem.depth(block);
-      auto& places = places_.emplace_back();
-      for (std::int64_t v = 0; v < width / lanes<T>; ++v)
-        places.push_back(static_cast<std::int32_t>(v / 2 * depth * tile_columns<T> + v % 2 * lanes<T>));
-      for (std::int64_t f = 0; f < block.size; ++f)
-        for (std::int64_t j = 0; j < block.degree; ++j) {
-          rows_.push_back({panels + f * depth * width + j * tile_columns<T>, places.data()});
-          step_.push_back(block.degree * tile_columns<T>);
-        }
-      panels += block.size * depth * width;
-    }
-    moved_ = rows_;
-  }
+std::vector<TapRow<T>> panel_rows_of(const FrameTransform& transform, T* panels) {
+  static_assert(block_positions<T> == tile_columns<T>);
+  std::vector<TapRow<T>> rows;
+  for (const FrameBlock& block : transform.blocks)
+    for (std::int64_t f = 0; f < block.size; ++f, panels += taps_at_a_time * block.degree * tile_columns<T>)
+      for (std::int64_t j = 0; j < block.degree; ++j)
+        rows.push_back({panels + j * tile_columns<T>, block.degree * tile_columns<T>});
+  return rows;
+}
 
-  const VectorRow<T>* of(std::int64_t w) {
-    for (std::size_t i = 0; i < rows_.size(); ++i) moved_[i].data = rows_[i].data + w * step_[i];
-    return moved_.data();
+/// Adds the products of the panels, taps first ... first + count of field c, to the sums of a part of a tile, of which
+/// rows are `width` long.
+template <class T>
+void multiply(const Blocks<T>& problem, std::int64_t c, std::int64_t first, std::int64_t count, const T* filter,
+              const T* panels, std::int64_t width, T* sums) {
+  for (const FrameBlock& block : problem.transform->blocks) {
+    const RowTiles tiles = problem.rows(block);
+    const std::int64_t d = block.degree, of_field = problem.depth(block), row = block.size * width;
+    const std::int64_t all = problem.in_fields * of_field, panel = taps_at_a_time * d * tile_columns<T>;
+    MicroKernel<T>* const kernel = micro_kernel_of<T>(tiles.height);
+    for (std::int64_t f = 0; f < block.size; ++f)
+      for (std::int64_t tile = 0; tile < tiles.count; ++tile)
+        kernel(count * d, filter + (tile * all + c * of_field + first * d) * tiles.height, panels + f * panel,
+               tile_columns<T>, sums + tile * tiles.height * row + f * width, row, false);
+    panels += block.size * panel;
+    filter += tiles.padded() * all;
+    sums += tiles.padded() * row;
   }
-
- private:
-  std::vector<std::vector<std::int32_t>> places_;  // of a block; moving the outer vector keeps the inner ones
-  std::vector<VectorRow<T>> rows_, moved_;
-  std::vector<std::int64_t> step_;
-};
+}
 
 template <class T>
 void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, const VolumeTile<T>& tile,
@@ -140,44 +141,34 @@ void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, con
 template <class T>
 void run(const Blocks<T>& problem, const FieldTransform<T>& forward, const FrameInverse<T>& inverse, const T* filter,
          const T* in, T* out) {
-  constexpr std::int64_t columns = tile_columns<T>;
   const FrameTransform& transform = *problem.transform;
+  const std::int64_t taps = problem.reads.taps;
   std::int64_t panel_rows = 0, sum_rows = 0, products = 0;
   for (const FrameBlock& block : transform.blocks) {
-    panel_rows += block.size * problem.depth(block);
+    panel_rows += block.size * taps_at_a_time * block.degree;
     sum_rows += problem.rows(block).padded() * block.size;
     products += block.size * block.degree * block.degree;
   }
   const std::int64_t field = problem.in_planes * volume(problem.walk.padded);
   const T* padded = padded_fields(problem.walk, in, problem.in_fields * problem.in_planes);
-  const double flops = 2.0 * static_cast<double>(max_tile_positions<T> * products * problem.out_fields *
-                                                 problem.in_fields * problem.reads.taps);
-  for_each_tile<T>(problem.walk, flops, [&](const VolumeTile<T>& tile, std::int64_t first) {
+  const double flops =
+      2.0 * static_cast<double>(max_tile_positions<T> * products * problem.out_fields * problem.in_fields * taps);
+  for_each_tile<T>(problem.walk, max_tile_positions<T>, flops, [&](const VolumeTile<T>& tile, std::int64_t first) {
     const std::int64_t width = tile.width();
-    T* values = workspace<Values, T>(std::max(forward.scratch_size(width), inverse.pairs() * width));
-    T* panels = workspace<Panels, T>(panel_rows * width);
+    T* values = workspace<Values, T>(std::max(forward.scratch_size(), inverse.pairs() * width));
+    T* panels = workspace<Panels, T>(panel_rows * block_positions<T>);
     T* sums = workspace<Sums, T>(sum_rows * width);
     std::fill(sums, sums + sum_rows * width, T{0});
-    PanelRows<T> rows(problem, width, panels);
-    for (std::int64_t c = 0; c < problem.in_fields; ++c) {
-      for (std::int64_t w = 0; w < problem.reads.taps; ++w)
-        forward.run(tile, padded + c * field, w, rows.of(w), values);
-      const T *panel = panels, *factors = filter;
-      T* sum = sums;
-      for (const FrameBlock& block : transform.blocks) {
-        const RowTiles tiles = problem.rows(block);
-        const std::int64_t depth = problem.depth(block), all = problem.in_fields * depth, row = block.size * width;
-        MicroKernel<T>* const kernel = micro_kernel_of<T>(tiles.height);
-        for (std::int64_t f = 0; f < block.size; ++f)
-          for (std::int64_t i = 0; i < width; i += columns)
-            for (std::int64_t tile_row = 0; tile_row < tiles.count; ++tile_row)
-              kernel(depth, factors + (tile_row * all + c * depth) * tiles.height,
-                     panel + f * depth * width + i * depth, columns,
-                     sum + tile_row * tiles.height * row + f * width + i, row, false);
-        panel += block.size * depth * width;
-        factors += tiles.padded() * all;
-        sum += tiles.padded() * row;
-      }
+    const std::vector<TapRow<T>> rows = panel_rows_of(transform, panels);
+    T* sums_of_part = sums;
+    for (const VolumeTile<T>& part : parts_of(problem.walk, tile, first, block_positions<T>)) {
+      for (std::int64_t c = 0; c < problem.in_fields; ++c)
+        for (std::int64_t w = 0; w < taps; w += taps_at_a_time) {
+          const std::int64_t count = std::min(taps_at_a_time, taps - w);
+          forward.run(part, padded + c * field, w, count, rows.data(), values);
+          multiply(problem, c, w, count, filter, panels, width, sums_of_part);
+        }
+      sums_of_part += block_positions<T>;
     }
     write_outputs(problem, inverse, tile, first, sums, values, out);
   });

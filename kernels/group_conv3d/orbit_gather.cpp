@@ -92,7 +92,7 @@ void run(const Gather<T>& problem, std::int64_t images, const T* in, std::int64_
   };
   for (std::int64_t n = 0; n < images; ++n, in += in_image, out += out_image) {
     padded = padded_fields(problem.walk, in, problem.in_fields * problem.planes);
-    for_each_tile<T>(problem.walk, flops, run_tile);
+    for_each_tile<T>(problem.walk, max_tile_positions<T>, flops, run_tile);
   }
 }
 

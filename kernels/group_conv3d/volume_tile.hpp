@@ -67,6 +67,7 @@ void pad_volume(const VolumeWalk& walk, const T* from, T* to) {
     }
 }
 
+/// Some positions of the output, a tile or a part of one.
 template <class T>
 class VolumeTile {
  public:
