@@ -45,6 +45,8 @@ std::string Progress::line(const ProgressState& state) const {
   return text;
 }
 
+bool Progress::is_due() const { return is_terminal_ && Clock::now() - shown_ >= std::chrono::milliseconds(100); }
+
 void Progress::clear() {
   if (line_is_open_) fmt::print(out_, "\r\x1b[K");
   line_is_open_ = false;
@@ -60,7 +62,11 @@ void Progress::show(const std::string& text) {
 void Progress::step(const ProgressState& state, std::int64_t images) {
   images_ += images;
   ++steps_;
-  if (is_terminal_ && Clock::now() - shown_ >= std::chrono::milliseconds(100)) show(line(state));
+  if (is_due()) show(line(state));
+}
+
+void Progress::passing(const std::string& text) {
+  if (is_due()) show(text);
 }
 
 void Progress::epoch(const ProgressState& state) {

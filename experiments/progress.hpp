@@ -33,6 +33,8 @@ class Progress {
 
   /// After every step, with the images in it. Shown at most ten times a second, on a terminal only.
   void step(const ProgressState& state, std::int64_t images);
+  /// A line that the next one replaces. Shown at most ten times a second, on a terminal only.
+  void passing(const std::string& text);
   /// After every epoch.
   void epoch(const ProgressState& state);
   /// A line of its own, which stays.
@@ -44,6 +46,7 @@ class Progress {
   std::string line(const ProgressState& state) const;
   void show(const std::string& text);
   void clear();
+  bool is_due() const;
 
   std::string label_;
   std::FILE* out_;

@@ -57,6 +57,13 @@ double nmse_wanted(const CloneSettings& settings) {
                                 : models::default_stop_nmse(models::student_by_name(settings.student));
 }
 
+/// The steps of a clone as they pass.
+std::function<void(const models::CloneProgress&)> shown_on(Progress& progress, const std::string& what) {
+  return [&progress, what](const models::CloneProgress& now) {
+    progress.passing(fmt::format("clone of {}: step {}, NMSE {:.2g}", what, now.step, now.nmse));
+  };
+}
+
 LayerCloneReport report_of(const models::CloneResult& result, const std::string& what, double wanted_nmse,
                            Progress& progress) {
   LayerCloneReport report{
@@ -75,20 +82,23 @@ LayerCloneReport report_of(const models::CloneResult& result, const std::string&
 
 LayerCloneReport clone_one(models::Student& student, const models::LayerPlan& plan, const CloneSettings& settings,
                            const Tensor& rows, std::size_t index, Progress& progress) {
+  const std::string what = fmt::format("layer {}", index + 1);
   models::CloneOptions options = options_of(settings, index);
   options.dataset = rows;
+  options.progress = shown_on(progress, what);
   if (options.mode == models::CloneMode::fixed_tau) {
     options.channels = plan.channels;
     options.tau = models::initial_tau(plan.channels, models::LayerFamily(plan.family).taps(),
                                       RandomKey{settings.seed}.split("fixed tau").split(index));
   }
-  return report_of(models::clone_layer(student, models::LayerFamily(plan.family), options),
-                   fmt::format("layer {}", index + 1), nmse_wanted(settings), progress);
+  return report_of(models::clone_layer(student, models::LayerFamily(plan.family), options), what, nmse_wanted(settings),
+                   progress);
 }
 
 LayerCloneReport clone_together(const models::SkeletonOptions& skeleton, const CloneSettings& settings,
                                 const models::LayerStudents& students, const Tensor& images, Progress& progress) {
   models::CloneOptions options = options_of(settings, 0);
+  options.progress = shown_on(progress, settings.granularity == "logit" ? "the logits" : "the block");
   const RandomKey key = RandomKey{settings.seed}.split("network");
   if (settings.granularity == "logit") {
     if (reads_images(settings)) options.dataset = images;

@@ -45,14 +45,16 @@ class DownstreamObjective final : public TaskObjective {
   double theta_rate_;
 };
 
-template <DownstreamMode mode>
+template <DownstreamMode mode, bool on_noise = false>
 Contender build_downstream(const ModeInputs& inputs) {
   const auto network = std::make_shared<models::CloningNetwork>(
       inputs.skeleton, mode == DownstreamMode::teacher ? models::LayerStudents{} : inputs.students,
       inputs.key.split("network"));
-  const auto downstream = std::make_shared<models::Downstream>(
-      network,
-      models::DownstreamOptions{.mode = mode, .lambda = inputs.lambda, .prior_deviation = inputs.prior_deviation});
+  const auto downstream =
+      std::make_shared<models::Downstream>(network, models::DownstreamOptions{.mode = mode,
+                                                                              .lambda = inputs.lambda,
+                                                                              .prior_deviation = inputs.prior_deviation,
+                                                                              .output_on_noise = on_noise});
   return {downstream, std::make_shared<DownstreamObjective>(inputs, downstream), network};
 }
 
@@ -74,13 +76,13 @@ Contender build_mlp(const ModeInputs& inputs) {
           std::make_shared<TaskObjective>(inputs)};
 }
 
-template <DownstreamMode mode>
+template <DownstreamMode mode, bool on_noise = false>
 CloningMode downstream_mode(const char* description) {
-  return {.name = std::string(models::to_string(mode)),
+  return {.name = fmt::format("{}{}", models::to_string(mode), on_noise ? "_noise" : ""),
           .description = description,
           .needs_clone = mode != DownstreamMode::random && mode != DownstreamMode::teacher,
           .has_lambda = models::has_divergence(mode),
-          .build = build_downstream<mode>,
+          .build = build_downstream<mode, on_noise>,
           .has_students = mode != DownstreamMode::teacher,
           .default_lambda = models::has_divergence(mode) ? held_by_default : 0};
 }
@@ -92,6 +94,7 @@ const CloningModeRegistration modes[] = {
     CloningModeRegistration{downstream_mode<kl_weight>("all is trained; lambda holds the weights near the clone")},
     CloningModeRegistration{downstream_mode<kl_weight_var>("the same with variances, weights drawn in every step")},
     CloningModeRegistration{downstream_mode<kl_output>("all is trained; lambda holds the outputs near the clone's")},
+    CloningModeRegistration{downstream_mode<kl_output, true>("the same on noise in place of the digits")},
     CloningModeRegistration{downstream_mode<kl_feature>("all is trained; lambda keeps cloning on noise")},
     CloningModeRegistration{downstream_mode<random>("the same layers, not cloned, all trained")},
     CloningModeRegistration{downstream_mode<teacher>("the equivariant network itself")},

@@ -23,8 +23,6 @@ class ClonedLayer final : public nn::Module {
   /// Error: the student sees no tau.
   ClonedLayer(std::shared_ptr<Student> student, const Channels& channels, RandomKey key);
   Tensor forward(const Tensor& x, const nn::Pass& pass) override;
-  const std::shared_ptr<Student>& student() const { return student_; }
-  Tensor tau() const { return tau_; }
 
  private:
   std::shared_ptr<Student> student_;
@@ -38,7 +36,6 @@ class DenseLayer final : public nn::Module {
   /// Error: the student sees tau, or the channels do not divide its sizes.
   DenseLayer(std::shared_ptr<Student> student, const Channels& channels);
   Tensor forward(const Tensor& x, const nn::Pass& pass) override;
-  const std::shared_ptr<Student>& student() const { return student_; }
 
  private:
   std::shared_ptr<Student> student_;
@@ -51,8 +48,6 @@ class TeacherLayer final : public nn::Module {
  public:
   TeacherLayer(const LayerFamily& family, const Channels& channels, RandomKey key, DType dtype = DType::float32);
   Tensor forward(const Tensor& x, const nn::Pass& pass) override;
-  const LayerFamily& family() const { return family_; }
-  Tensor tau() const { return tau_; }
 
  private:
   LayerFamily family_;

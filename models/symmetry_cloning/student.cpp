@@ -1,6 +1,7 @@
 #include "models/symmetry_cloning/student.hpp"
 
 #include <array>
+#include <cmath>
 
 #include "engine/ops/affine.hpp"
 #include "engine/ops/arithmetic.hpp"
@@ -109,10 +110,11 @@ Tensor ConcatenatingStudent::map(const Tensor& x, const Tensor& tau) const {
 
 Tensor ConcatenatingStudent::map_channels(const Tensor& x, const Tensor& tau) const {
   // The first layer is a sum over its two inputs, the second is linear: neither need run for each pair of channels.
+  const double unit = std::sqrt(2 / static_cast<double>(x.size(1) * sizes().taps));
   const Tensor of_x = affine(x, narrow(hidden_weight_, 1, 0, sizes().in));
-  const Tensor of_tau = affine(tau, narrow(hidden_weight_, 1, sizes().in, sizes().taps), hidden_bias_);
+  const Tensor of_tau = affine(tau / unit, narrow(hidden_weight_, 1, sizes().in, sizes().taps), hidden_bias_);
   const Tensor hidden = relu(unsqueeze(of_x, 1) + of_tau);  // [N, C_out, C_in, H]
-  return affine(sum(hidden, {2}), output_weight_, output_bias_ * static_cast<double>(x.size(1)));
+  return affine(sum(hidden, {2}), output_weight_, output_bias_ * static_cast<double>(x.size(1))) * unit;
 }
 
 const std::vector<std::string>& student_names() {

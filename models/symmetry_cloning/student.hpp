@@ -82,7 +82,9 @@ class ReluMlpStudent final : public Student {
   Tensor hidden_weight_, hidden_bias_, output_weight_, output_bias_;
 };
 
-/// The same network on [x; tau]: "hidden_weight" is [H, d_in + K].
+/// The same network on [x; tau]: "hidden_weight" is [H, d_in + K]. It is not linear in tau, so apply_channels is
+/// s sum_c h_theta(x_c, tau_oc / s), s = sqrt(2 / (C_in K)) the deviation of initial_tau: filters as large as in
+/// cloning.
 class ConcatenatingStudent final : public Student {
  public:
   ConcatenatingStudent(const StudentSizes& sizes, RandomKey key, const StudentOptions& options = {});

@@ -6,6 +6,7 @@
 #include "engine/io/file.hpp"
 #include "experiments/symmetry_cloning/ablations.hpp"
 #include "experiments/symmetry_cloning/report_plots.hpp"
+#include "tests/experiments/small_mnist.hpp"
 #include "tests/experiments/symmetry_cloning_support.hpp"
 
 namespace orbitgrad::experiments {
@@ -135,6 +136,23 @@ TEST(CloningAblations, DifferInTheOneThingTheyAreNamedAfter) {
   EXPECT_NE(refusal_of([&] { plan_ablation("data", options); }).find("--data"), std::string::npos);
   options.tasks = {"t2-break"};
   EXPECT_NE(refusal_of([&] { plan_ablation("precision", options); }).find("t2-sym"), std::string::npos);
+}
+
+TEST(CloningAblations, OfDataTakeTheSetsOfImagesThereAre) {
+  const TemporaryFolder folder;
+  write_small_mnist(folder.path() / "mnist");
+  std::filesystem::create_directories(folder.path() / "images" / "cifar10-subset");
+  for (const char* name : {"train_2.bin", "test_1.bin"})
+    write_file_atomically(folder.path() / "images" / "cifar10-subset" / name, std::string(3073, '\5'));
+  MatrixOptions options{.cell = tiny_cell("t2-sym", "frozen"), .out = folder.path() / "out"};
+  options.cell.data.data = folder.path();
+  options.cell.data.train_count = 8;
+  options.cell.data.test_count = 4;
+  const auto variants = plan_ablation("data", options);
+  ASSERT_EQ(variants.size(), 2u);
+  EXPECT_EQ(load_task_digits(variants[0].matrix.cell.data).train.count, 8);
+  EXPECT_EQ(variants[1].name, "cifar10-subset");
+  EXPECT_EQ(load_task_digits(variants[1].matrix.cell.data).train.labels, std::vector<std::int64_t>{5});
 }
 
 TEST(CloningAblations, WriteOneTableOfAllVariants) {
