@@ -25,7 +25,8 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
 add_library(orbitgrad_private INTERFACE)
-target_link_libraries(orbitgrad_private INTERFACE CLI11::CLI11 nlohmann_json::nlohmann_json Threads::Threads)
+target_link_libraries(orbitgrad_private INTERFACE CLI11::CLI11 nlohmann_json::nlohmann_json Threads::Threads
+                      ${CMAKE_DL_LIBS})
 set(ORBITGRAD_PUBLIC_LIBRARIES "")
 
 # Decides one accelerator: prints its line, sets <option>_USED, stops when ON cannot be honoured.

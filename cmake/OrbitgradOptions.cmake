@@ -19,6 +19,9 @@ orbitgrad_tristate(ORBITGRAD_ZLIB "zlib for gzip files")
 option(ORBITGRAD_HEADER_ONLY_FMT "Take fmt from its headers alone" OFF)
 orbitgrad_tristate(ORBITGRAD_TESTS "Tests (GoogleTest)")
 orbitgrad_tristate(ORBITGRAD_BENCH "Benchmarks (Google Benchmark)")
+# Compiling the tests takes as long as compiling the library. A second build can link the object files of a first one
+# against its own library instead, and then compiles the library alone.
+set(ORBITGRAD_TEST_OBJECTS "" CACHE PATH "Build folder whose test objects are linked instead of compiling the tests")
 option(ORBITGRAD_NATIVE "Use every instruction of this machine; the result may not run on another" ON)
 option(ORBITGRAD_WARNINGS "Show the warnings our own code is held to" OFF)
 option(ORBITGRAD_WERROR "Treat those warnings as errors" OFF)
@@ -31,7 +34,7 @@ endif()
 # are the address sanitizer's as well; without a second check of them and that of virtual tables (we have no casts
 # between classes) it is made in 15 % less time.
 set(sanitizers "-fsanitize=address,undefined,float-cast-overflow -fno-sanitize=null,object-size,vptr")
-set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer")
+set(CMAKE_CXX_FLAGS_SANITIZE "-Og -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer")
 set(CMAKE_EXE_LINKER_FLAGS_SANITIZE "${sanitizers}")
 # Of an inline function that both have, the library calls its own copy: the tests' may come from a build without
 # instrumentation.

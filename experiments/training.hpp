@@ -1,5 +1,6 @@
-// Trains a classifier with Adam and cross-entropy, so that everything is a function of (options, step): batches,
-// augmentation, dropout and learning rate. Hence a run that was killed continues from its checkpoint to the same bits.
+// Trains a classifier with Adam and cross-entropy, or another objective, so that everything is a function of (options,
+// step): batches, augmentation, dropout and learning rate. Hence a run that was killed continues from its checkpoint to
+// the same bits.
 #pragma once
 
 #include <chrono>

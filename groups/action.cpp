@@ -34,12 +34,8 @@ Action build_action(std::string_view op, const FiniteGroup& group, std::int64_t 
   return {group, points, std::move(destination)};
 }
 
-/// Twice the position of pixel (row, col) relative to the centre is odd for even sizes, hence exact in integers.
-/// Returns the moved coordinate, or -1 if it is no pixel.
-std::int64_t moved_coordinate(std::int64_t doubled, std::int64_t size) {
-  const std::int64_t shifted = doubled + size - 1;
-  return shifted % 2 == 0 && shifted >= 0 && shifted < 2 * size ? shifted / 2 : -1;
-}
+/// The pixel at twice its position relative to the centre, which is odd for even sizes, hence exact in integers.
+std::int64_t pixel_at(std::int64_t doubled, std::int64_t size) { return (doubled + size - 1) / 2; }
 
 }  // namespace
 
@@ -141,6 +137,8 @@ Action grid_action(const LatticeGroup& lattice, std::int64_t height, std::int64_
           "the grid must be [H, W] with sizes of 0 or more, got [{}, {}]. Give the size of an image.", height, width);
   require(width == 0 || height <= Action::max_entries / width, op,
           "a grid [{}, {}] has more than {} points. Use a smaller grid.", height, width, Action::max_entries);
+  require(!lattice.is_hexagonal(), op, "{} acts on hexagons, a grid [{}, {}] has squares. Use p1, p2, pm, p4 or p4m.",
+          lattice.name, height, width);
   require(height == width || !lattice.has_quarter_turns(), op,
           "{} turns rows into columns, so its grid must be square, got [{}, {}]. Crop or pad to a square, or use a "
           "group without quarter turns (p2, pm).",
@@ -149,12 +147,8 @@ Action grid_action(const LatticeGroup& lattice, std::int64_t height, std::int64_
     const auto& m = lattice.matrices[static_cast<std::size_t>(s)];
     const std::int64_t row = 2 * (i / width) - (height - 1);
     const std::int64_t col = 2 * (i % width) - (width - 1);
-    const std::int64_t moved_row = moved_coordinate(m[0] * row + m[1] * col, height);
-    const std::int64_t moved_col = moved_coordinate(m[2] * row + m[3] * col, width);
-    if (moved_row < 0 || moved_col < 0) {
-      fail(op, "element {} of {} moves pixel ({}, {}) off the grid [{}, {}]. Use a square grid.",
-           lattice.group.element_name(s), lattice.name, i / width, i % width, height, width);
-    }
+    const std::int64_t moved_row = pixel_at(m[0] * row + m[1] * col, height);
+    const std::int64_t moved_col = pixel_at(m[2] * row + m[3] * col, width);
     return moved_row * width + moved_col;
   });
 }

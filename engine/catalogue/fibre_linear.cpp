@@ -21,7 +21,7 @@ groups::FiniteGroup finite_group(const Call& call) {
 
 std::vector<Op> fibre_ops() {
   const Setting group =
-      choice("group", std::nullopt, "finite group of `orbitgrad groups`, or of the square lattice", {});
+      choice("group", std::nullopt, "finite group of `orbitgrad groups`, or of a lattice (p4m, p6)", {});
   return {{.name = "fibre_linear",
            .family = "convolution",
            .header = "engine/ops/fibre_linear.hpp",
