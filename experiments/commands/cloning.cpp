@@ -84,7 +84,7 @@ Action install(CLI::App& app) {
   for (const CloningMode& mode : cloning_modes()) modes += fmt::format("\n{}: {}", mode.name, mode.description);
   add("--mode", cell.mode, modes);
   app.add_option("--lambda", options->lambda,
-                 "Weight of the divergence from the clone, or of the term of a baseline (default: 0.1; remul 1)");
+                 "Weight of the divergence from the clone, or of the term of a baseline (default: 30; remul 1)");
   add("--seed", cell.training.seed, "Seed of clone, weights, order and moves")->check(problem_of_seed);
   add("--head", options->head, "invariant: pooling and a dense layer; flatten: a dense layer on all features");
   add_cloning_options(app, cell);

@@ -57,8 +57,9 @@ Action install(CLI::App& app) {
   matrix.cell.training.batch_size = 64;
   matrix.cell.clone.steps = 4000;
   app.add_flag("--quick", options->quick, "10,000 digits, five epochs, one seed and student: under 15 minutes");
-  app.add_option("--ablation", options->ablation,
-                 "In place of the matrix, what a clone depends on: precision, source, group or data");
+  app.add_option(
+      "--ablation", options->ablation,
+      "In place of the matrix, with modes of its own, what a clone depends on: precision, source, group or data");
   const auto list = [&app](const std::string& name, auto& target, const std::string& description) {
     app.add_option(name, target, description)->delimiter(',')->capture_default_str();
   };

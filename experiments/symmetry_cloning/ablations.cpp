@@ -45,7 +45,7 @@ std::vector<AblationVariant> sources(const MatrixOptions& options) {
   return variants;
 }
 
-std::vector<AblationVariant> groups(const MatrixOptions& options) {
+std::vector<AblationVariant> exchanged_groups(const MatrixOptions& options) {
   std::vector<AblationVariant> variants;
   for (const char* moves : {"t2", "c4"})
     for (const char* group : {"p1", "p4"}) {
@@ -103,7 +103,7 @@ std::vector<AblationVariant> plan_ablation(std::string_view name, const MatrixOp
   else if (name == "source")
     variants = sources(shared);
   else if (name == "group")
-    variants = groups(shared);
+    variants = exchanged_groups(shared);
   else if (name == "data")
     variants = data_sets(shared);
   else
