@@ -104,4 +104,7 @@ FrameKernel<T>* frame_kernel_of(const FrameTransform& transform) {
   return nullptr;
 }
 
+extern template FrameKernel<float>* frame_kernel_of(const FrameTransform&);
+extern template FrameKernel<double>* frame_kernel_of(const FrameTransform&);
+
 }  // namespace orbitgrad::kernels::cpu
