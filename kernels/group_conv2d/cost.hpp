@@ -81,14 +81,14 @@ inline double torn(const GroupConv2dCounts& c) { return c.is_torn ? 0.28 : 0.0; 
 
 /// Forward and input gradient: products, lowered rows, sums written, filter entries packed, a call, its tables.
 inline double orbit_gather(const GroupConv2dCounts& c) {
-  const std::int64_t tiles = ceil_div(c.out_fields, tile_rows);
+  const std::int64_t tiles = std::max<std::int64_t>(1, ceil_div(c.out_fields, tile_rows));
   const double depth = real(c.in_fields * c.in_planes * c.taps), rows = real(ceil_div(c.out_fields, tiles) * tiles);
   return c.columns * (0.0106 * depth * rows * real(c.outputs) + (0.0875 + torn(c)) * depth +
                       0.383 * real(c.out_fields * c.outputs)) +
          0.66 * depth * rows + 260 + 1.97 * real(c.in_planes * c.outputs * c.taps);
 }
 inline double irrep_blocks(const GroupConv2dCounts& c) {
-  const std::int64_t tiles = ceil_div(c.out_fields, tile_rows);
+  const std::int64_t tiles = std::max<std::int64_t>(1, ceil_div(c.out_fields, tile_rows));
   const double depth = real(c.in_fields * c.orbits), rows = real(ceil_div(c.out_fields, tiles) * tiles);
   return c.columns * (0.00992 * depth * rows * real(c.blocks()) + (0.140 + torn(c)) * depth * real(c.order) +
                       0.428 * real(c.out_fields * c.order)) +

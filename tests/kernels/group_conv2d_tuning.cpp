@@ -108,6 +108,23 @@ TEST(GroupConv2dCost, ManyFieldsTakeBlocksAndOneOnAPixelTakesTheGather) {
     }
 }
 
+TEST(GroupConv2dCost, EmptyProblemsHaveAChoiceToo) {
+  const LatticeTables tables("p4m");
+  kernels::GroupConv2dCell cell{};
+  cell.order = 8, cell.fields = 2, cell.kernel = 3, cell.positions = 64;
+  for (const bool lifts : {false, true})
+    for (int empty = 0; empty < 4; ++empty) {
+      cell.lifts = lifts;
+      GroupConv2dProblem problem = problem_of(cell, tables);
+      if (empty == 1 || empty == 3) problem.in_fields = 0;
+      if (empty == 2 || empty == 3) problem.out_fields = 0;
+      if (empty == 0) problem.batch = 0;
+      EXPECT_FALSE(kernels::cpu::choose_group_conv2d_forward<float>(problem).empty());
+      EXPECT_FALSE(kernels::cpu::choose_group_conv2d_input_gradient<float>(problem).empty());
+      EXPECT_FALSE(kernels::cpu::choose_group_conv2d_filter_gradient<float>(problem).empty());
+    }
+}
+
 /// The automatic forward never loses its symmetry to speed: with no table it takes no dense form.
 TEST(GroupConv2dCost, TheForwardIsNeverDense) {
   for (std::int64_t index = 0; index < GroupConv2dTuning::cells; ++index) {
