@@ -69,6 +69,7 @@ std::vector<AblationVariant> data_sets(const MatrixOptions& options) {
       images.data = folder;
       if (is_cifar_folder(folder)) images.train_count = images.test_count = 0;  // it may have fewer: all there are
     }
+  require(!data.empty(), op, "the ablation of data compares sets of images. Name the folder of theirs with --data.");
   require(!variants.empty(), op,
           "'{}' has no folder mnist, fashion-mnist, cifar-10-batches-bin or cifar10-subset. Name theirs with --data.",
           data.string());
