@@ -182,7 +182,7 @@ struct BlocksWay {
   FrameProgram<T> of_gradient;
   std::int64_t filter_size, rows_of_gradient = 0, rows_of_input = 0, packed_size = 0, sums_size = 0;
   std::vector<std::int64_t> gradient_offset;  // of the rows that of_gradient reads, for each part
-  std::vector<std::int32_t> step;             // of the outer products: a position each
+  std::vector<std::int32_t> step, pair_step;  // of the outer products: one position each, or two
 
   BlocksWay(const Problem<T>& of, const GroupConv3dProblem& shape)
       : problem(of),
@@ -196,16 +196,21 @@ struct BlocksWay {
     for (const FrameBlock& block : transform->blocks) {
       rows_of_gradient += problem.out_fields * block.degree * block.size;
       rows_of_input += taps_at_a_time * block.degree * block.size;
-      packed_size += block.size * sum_row(block) * positions;
+      packed_size += block.size * sum_row(block) * positions / columns(block);
       sums_size += sum_rows(block) * sum_row(block);
     }
     for (std::int64_t i = 0; i < positions; i += part)
       for (std::int64_t s = 0; s < problem.order; ++s) gradient_offset.push_back(s * positions + i);
     for (std::int64_t i = 0; i < part; ++i) step.push_back(static_cast<std::int32_t>(i));
+    for (std::int64_t i = 0; i < part; i += 2) pair_step.push_back(static_cast<std::int32_t>(i));
   }
 
   std::int64_t sum_row(const FrameBlock& block) const {
     return vectors_of<T>(problem.out_fields * block.degree) * lanes<T>;
+  }
+  /// Positions of a vector: two where the rows of dy fill no more than half of it (outer_kernel.hpp).
+  std::int64_t columns(const FrameBlock& block) const {
+    return sizeof(T) == 4 && 2 * problem.out_fields * block.degree <= lanes<T> ? 2 : 1;
   }
   /// Rows (w, j), whole register tiles for each taps_at_a_time taps.
   std::int64_t sum_rows(const FrameBlock& block) const {
@@ -229,14 +234,24 @@ struct BlocksWay {
       of_gradient.run({values, gradient_offset.data(), {0, lanes<T>}, width / part}, outputs.data(), 0,
                       values + order * positions);
     }
+    const auto singles = static_cast<std::int64_t>(step.size());
+    [[maybe_unused]] const auto pairs = static_cast<std::int64_t>(pair_step.size());
     for (std::int64_t i = 0; i < width; i += part) {
       const T* base = all + i;
       for (const FrameBlock& block : transform->blocks) {
         const std::int64_t rows = problem.out_fields * block.degree;
-        for (std::int64_t f = 0; f < block.size; ++f, base += rows * width)
+        for (std::int64_t f = 0; f < block.size; ++f, base += rows * width) {
+          if constexpr (sizeof(T) == 4)
+            if (columns(block) == 2) {  // pairs of positions move as one double
+              pack_rows(rows, pairs, lanes<double>, reinterpret_cast<const double*>(base), width / 2,
+                        reinterpret_cast<double*>(packed), lanes<double>);
+              packed += lanes<T> * part / 2;
+              continue;
+            }
           for (std::int64_t row = 0; row < rows; row += lanes<T>, packed += lanes<T> * part)
-            pack_rows(std::min<std::int64_t>(lanes<T>, rows - row), part, lanes<T>, base + row * width, width, packed,
-                      lanes<T>);
+            pack_rows(std::min<std::int64_t>(lanes<T>, rows - row), singles, lanes<T>, base + row * width, width,
+                      packed, lanes<T>);
+        }
       }
     }
   }
@@ -274,6 +289,12 @@ struct BlocksWay {
           std::int32_t offset[outer_rows];  // a row beyond the last repeats it, and its sums are not read
           for (std::int64_t r = 0; r < outer_rows; ++r)
             offset[r] = static_cast<std::int32_t>(std::min(i + r, rows - 1) * part);
+          if constexpr (sizeof(T) == 4)
+            if (columns(block) == 2) {
+              outer_micro_kernel<T, 1, 2>(1, part / 2, pair_step.data(), panels, offset, 0, packed, base + i * row,
+                                          row);
+              continue;
+            }
           for (std::int64_t v = 0; v < vectors; v += outer_vectors) {
             const auto kernel =
                 vectors - v >= outer_vectors ? outer_micro_kernel<T, outer_vectors, 1> : outer_micro_kernel<T, 1, 1>;
@@ -282,7 +303,7 @@ struct BlocksWay {
           }
         }
         panels += taps_at_a_time * block.degree * part;
-        packed += row * part;
+        packed += row * part / columns(block);
       }
       sums += sum_rows(block) * row;
     }
@@ -300,8 +321,10 @@ struct BlocksWay {
         for (const FrameBlock& block : transform->blocks) {
           const std::int64_t d = block.degree, row = sum_row(block);
           for (std::int64_t j = 0; j < d; ++j)
-            for (std::int64_t i = 0; i < d; ++i, ++next)
-              slot[next] = base[(w * d + j) * row + k * d + i] / static_cast<T>(sparse.divisor[next]);
+            for (std::int64_t i = 0; i < d; ++i, ++next) {
+              const T* const sum = base + (w * d + j) * row + (k * d + i) * columns(block);
+              slot[next] = (columns(block) == 2 ? sum[0] + sum[1] : sum[0]) / static_cast<T>(sparse.divisor[next]);
+            }
           base += sum_rows(block) * row;
         }
         std::fill(element.begin(), element.end(), T{0});
