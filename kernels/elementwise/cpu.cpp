@@ -2,8 +2,13 @@
 // vectorises it; every element goes through the same formula whichever loop it is in.
 #include "kernels/elementwise/elementwise.hpp"
 
+#include <cstdint>
+#include <type_traits>
+
 #include "kernels/elementwise/instances.hpp"
 #include "kernels/elementwise/strided_loop.hpp"
+#include "kernels/gemm/vector.hpp"
+#include "kernels/prefetch.hpp"
 
 namespace orbitgrad::kernels::cpu {
 
@@ -16,9 +21,16 @@ void unary(View<const In> in, View<Out> out) {
   loop.run([&, step_out = step_out, step_in = step_in](const auto& offset, std::int64_t count) {
     Out* __restrict y = out.data + offset[0];
     const In* __restrict x = in.data + offset[1];
-    if (dense)
-      for (std::int64_t i = 0; i < count; ++i) y[i] = formula(x[i]);
-    else
+    if (dense) {
+      constexpr std::int64_t block = 64, ahead = 512;  // the formula of one block meets the memory of another
+      std::int64_t i = 0;
+      for (; i + block <= count; i += block) {
+        prefetch<false>(x + i + ahead, block);
+        prefetch<true>(y + i + ahead, block);
+        for (std::int64_t j = i; j < i + block; ++j) y[j] = formula(x[j]);
+      }
+      for (; i < count; ++i) y[i] = formula(x[i]);
+    } else
       for (std::int64_t i = 0; i < count; ++i) y[i * step_out] = formula(x[i * step_in]);
   });
 }
@@ -68,33 +80,92 @@ int transposed_axis(const Loop& loop) {
   return -1;
 }
 
-/// A transposition by squares, so that each line of `in` is read once.
+/// Writes a vector past the caches: what is beyond them would only be read in order to be overwritten.
+template <class T>
+void stream(T* to, Vector<T> value) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), reinterpret_cast<__m512i>(value));
+#elif defined(__AVX__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(value));
+#else
+  store(to, value);
+#endif
+}
+inline void end_of_streams() {
+#if defined(__AVX__)
+  _mm_sfence();
+#endif
+}
+
+/// to[i to_step + j] = from[i + j from_step], a vector of vectors at a time.
+template <bool streams, class T>
+void transpose_lanes(const T* from, std::int64_t from_step, T* to, std::int64_t to_step) {
+  constexpr int n = lanes<T>;
+  Vector<T> line[n];
+#pragma GCC unroll 16
+  for (int k = 0; k < n; ++k) {
+    line[k] = load(from + k * from_step);
+    prefetch<false>(from + k * from_step + n, 1);
+  }
+  transpose<T>(line);
+#pragma GCC unroll 16
+  for (int k = 0; k < n; ++k) streams ? stream(to + k * to_step, line[k]) : store(to + k * to_step, line[k]);
+}
+
+/// A block of a transposition: to[i to_step + j] = from[i + j from_step] for i < rows, j < columns.
+template <class From, class To>
+struct TransposedBlock {
+  std::int64_t from_step, to_step;
+  bool streams;  // every line of `to` is aligned and much follows
+
+  void copy(std::int64_t rows, std::int64_t columns, const From* from, To* to) const {
+    std::int64_t done = 0;  // columns
+    if constexpr (std::is_same_v<From, To> && std::is_floating_point_v<To>) {
+      constexpr std::int64_t n = lanes<To>;
+      if (rows % n == 0)
+        for (; done + n <= columns; done += n)
+          for (std::int64_t i = 0; i < rows; i += n) {
+            const auto move = streams ? transpose_lanes<true, To> : transpose_lanes<false, To>;
+            move(from + i + done * from_step, from_step, to + i * to_step + done, to_step);
+          }
+    }
+    const Convert<To> convert;
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = done; j < columns; ++j) to[i * to_step + j] = convert(from[i + j * from_step]);
+  }
+};
+
+/// A transposition by blocks as wide as a cache line of `in`, so that each is read once, and along such lines.
 template <class From, class To>
 void copy_transposed(const StridedLoop<2>& loop, int across, View<const From> in, View<To> out) {
-  constexpr std::int64_t edge = 32;
-  StridedLoop<2> squares = loop;
+  constexpr std::int64_t height = cache_line / std::min<std::int64_t>(4, sizeof(From)), width = 64;
+  constexpr std::int64_t much = std::int64_t{4} << 20;  // bytes: more than a second-level cache keeps
   const int last = loop.rank - 1;
-  const std::int64_t width = loop.size[last], height = loop.size[across];
-  for (const int axis : {across, last}) {
-    squares.size[axis] = (loop.size[axis] + edge - 1) / edge;
-    for (std::int64_t& stride : squares.stride[axis]) stride *= edge;
-  }
-  const std::int64_t step_out = loop.stride[across][0], step_in = loop.stride[last][1];
-  const Convert<To> convert;
-  parallel_for(squares.numel(), elementwise_grain / (edge * edge), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t square = begin; square < end; ++square)
-      squares.run_range(square, square + 1, [&](const auto& offset, std::int64_t) {
-        std::int64_t rest = square, first[2] = {};  // of the square along `last` and `across`
+  StridedLoop<2> blocks = loop;  // with the two axes exchanged: along lines of `in`
+  const auto cut = [&](int axis, int from, std::int64_t edge) {
+    blocks.size[axis] = (loop.size[from] + edge - 1) / edge;
+    for (int n = 0; n < 2; ++n) blocks.stride[axis][n] = loop.stride[from][n] * edge;
+  };
+  cut(last, across, height);
+  cut(across, last, width);
+  bool aligned = reinterpret_cast<std::uintptr_t>(out.data) % cache_line == 0;
+  for (int axis = 0; axis < last; ++axis)
+    aligned = aligned && loop.stride[axis][0] * static_cast<std::int64_t>(sizeof(To)) % cache_line == 0;
+  const TransposedBlock<From, To> block{loop.stride[last][1], loop.stride[across][0],
+                                        aligned && loop.numel() * static_cast<std::int64_t>(sizeof(To)) >= much};
+  parallel_for(blocks.numel(), elementwise_grain / (height * width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index)
+      blocks.run_range(index, index + 1, [&](const auto& offset, std::int64_t) {
+        std::int64_t rest = index, first[2] = {};  // of the block along `across` and the last axis
         for (int axis = last; axis >= across; --axis) {
-          if (axis == last || axis == across) first[axis == across] = rest % squares.size[axis] * edge;
-          rest /= squares.size[axis];
+          if (axis == last) first[0] = rest % blocks.size[axis] * height;
+          if (axis == across) first[1] = rest % blocks.size[axis] * width;
+          rest /= blocks.size[axis];
         }
-        const std::int64_t columns = std::min(edge, width - first[0]), rows = std::min(edge, height - first[1]);
-        const From* const source = in.data + offset[1];
-        To* const target = out.data + offset[0];
-        for (std::int64_t i = 0; i < rows; ++i)
-          for (std::int64_t j = 0; j < columns; ++j) target[i * step_out + j] = convert(source[i + j * step_in]);
+        block.copy(std::min(height, loop.size[across] - first[0]), std::min(width, loop.size[last] - first[1]),
+                   in.data + offset[1], out.data + offset[0]);
       });
+    end_of_streams();
   });
 }
 

@@ -5,12 +5,13 @@
 #include <array>
 #include <cstdint>
 
+#include "kernels/enough_work.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/view.hpp"
 
 namespace orbitgrad::kernels {
 
-inline constexpr std::int64_t elementwise_grain = 32768;  // elements a thread should at least get
+inline constexpr std::int64_t elementwise_grain = 2 * enough_elements;
 
 template <int Operands>
 struct StridedLoop {

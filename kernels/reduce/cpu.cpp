@@ -5,6 +5,7 @@
 
 #include "kernels/elementwise/formulas.hpp"
 #include "kernels/elementwise/strided_loop.hpp"
+#include "kernels/prefetch.hpp"
 
 namespace orbitgrad::kernels::cpu {
 
@@ -12,14 +13,15 @@ namespace {
 
 // A full sum is cut into pieces of this many elements, summed in parallel and then in order.
 constexpr std::int64_t piece_size = 16384;
-constexpr int lanes = 16;
+constexpr int sum_lanes = 16, extreme_lanes = 64;  // an extreme is the same from any number
 // Columns that are summed at a time: more of them read longer pieces of a row, fewer feed more threads. No bit depends
 // on it.
 constexpr std::int64_t least_column_tile = 64, most_column_tile = 512;
 
-// One row: sixteen interleaved partial results, so that the loop vectorises, then a fixed tree.
+// One row: interleaved partial results, so that the loop vectorises, then a fixed tree.
 template <class Op, class A, class T>
 A reduce_row(const T* x, std::int64_t count, std::int64_t step, A start) {
+  constexpr int lanes = std::is_same_v<Op, Add> ? sum_lanes : extreme_lanes;
   if (count < lanes) {
     A result = start;
     for (std::int64_t i = 0; i < count; ++i) result = Op{}(result, static_cast<A>(x[i * step]));
@@ -49,6 +51,26 @@ A start_value(const T* any_element) {
     return A{0};
   else
     return static_cast<A>(*any_element);
+}
+
+// Adds `count` rows that are `step` apart to sum[width], in order: four at a time, while the next four arrive.
+template <class Op, class A, class T>
+void add_rows(std::int64_t count, std::int64_t width, const T* x, std::int64_t step, A* __restrict sum) {
+  constexpr std::int64_t block = 16;
+  const auto combined = [](A total, T value) { return Op{}(total, static_cast<A>(value)); };
+  std::int64_t i = 0;
+  for (; i + 4 <= count && std::is_same_v<Op, Add>; i += 4) {
+    const T *const a = x + i * step, *const b = a + step, *const c = b + step, *const d = c + step;
+    std::int64_t j = 0;
+    for (; j + block <= width; j += block) {
+      for (const T* row : {a, b, c, d}) prefetch<false>(row + 4 * step + j, block);
+      for (std::int64_t k = j; k < j + block; ++k)
+        sum[k] = combined(combined(combined(combined(sum[k], a[k]), b[k]), c[k]), d[k]);
+    }
+    for (; j < width; ++j) sum[j] = combined(combined(combined(combined(sum[j], a[j]), b[j]), c[j]), d[j]);
+  }
+  for (; i < count; ++i)
+    for (std::int64_t j = 0; j < width; ++j) sum[j] = combined(sum[j], x[i * step + j]);
 }
 
 // Elements [begin, end) of a strided block.
@@ -90,10 +112,7 @@ void reduce_with(View<const T> x, int kept_axes, Out* y) {
           A sum[most_column_tile];
           for (std::int64_t j = 0; j < width; ++j) sum[j] = start_value<Op, A>(columns + j);
           reduced.run_range(0, inputs, [&](const auto& start, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) {
-              const T* source = columns + start[0] + i * reduced.inner_stride()[0];
-              for (std::int64_t j = 0; j < width; ++j) sum[j] = Op{}(sum[j], static_cast<A>(source[j]));
-            }
+            add_rows<Op>(count, width, columns + start[0], reduced.inner_stride()[0], sum);
           });
           for (std::int64_t j = 0; j < width; ++j) y[first + j] = static_cast<Out>(sum[j]);
         });

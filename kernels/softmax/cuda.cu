@@ -30,7 +30,8 @@ __global__ void forward(SoftmaxProblem p, const T* x, T* y) {
     const T maximum = row_maximum<Team>(p.columns, in);
     const T sum =
         static_cast<T>(row_sum<Team>(p.columns, [=](std::int64_t j) { return out[j] = exponential(in[j] - maximum); }));
-    for (std::int64_t j = Team::rank(); j < p.columns; j += Team::size) out[j] /= sum;
+    const T scale = T{1} / sum;
+    for (std::int64_t j = Team::rank(); j < p.columns; j += Team::size) out[j] *= scale;
   });
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 using kernels::SoftmaxProblem;
 
-const SoftmaxProblem problems[] = {{5, 10}, {3, 1}, {2, 129}, {700, 33}, {0, 7}, {4, 0}};
+const SoftmaxProblem problems[] = {{5, 10}, {3, 1}, {2, 129}, {2900, 33}, {0, 7}, {4, 0}};
 
 template <class T, class Kernel>
 std::vector<T> run(const SoftmaxProblem& p, Kernel&& kernel) {
