@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/batch_norm/batch_norm.hpp"
+#include "kernels/enough_work.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/registration.hpp"
 
@@ -21,7 +22,7 @@ Sums field_sums(const BatchNormProblem& p, std::int64_t field, Term&& term) {
   const std::int64_t row_groups = (p.batch + rows_each - 1) / rows_each;
   const std::int64_t pieces = (p.positions + chunk - 1) / chunk;
   std::vector<Sums> partial(static_cast<std::size_t>(row_groups * pieces));
-  parallel_for(row_groups * pieces, 4, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(row_groups * pieces, enough_elements / chunk, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t unit = first; unit < last; ++unit) {
       const std::int64_t row_begin = unit / pieces * rows_each, row_end = std::min(row_begin + rows_each, p.batch);
       const std::int64_t begin = unit % pieces * chunk, end = std::min(begin + chunk, p.positions);
@@ -57,7 +58,7 @@ constexpr std::int64_t field_block = 64;
 template <class Term, class Finish>
 void column_sums(const BatchNormProblem& p, Term&& term, Finish&& finish) {
   const std::int64_t blocks = (p.fields + field_block - 1) / field_block;
-  parallel_for(blocks, chunk / (field_block * std::max<std::int64_t>(1, p.batch)) + 1,
+  parallel_for(blocks, enough_elements / (field_block * std::max<std::int64_t>(1, p.batch)) + 1,
                [&](std::int64_t first, std::int64_t last) {
                  for (std::int64_t block = first; block < last; ++block) {
                    const std::int64_t begin = block * field_block, length = std::min(field_block, p.fields - begin);
@@ -76,24 +77,26 @@ void column_sums(const BatchNormProblem& p, Term&& term, Finish&& finish) {
 /// For positions = 1: calls body(position in the array, field) for every entry.
 template <class Body>
 void for_each_column_entry(const BatchNormProblem& p, Body&& body) {
-  parallel_for(p.batch, chunk / std::max<std::int64_t>(1, p.fields) + 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row)
-      for (std::int64_t c = 0; c < p.fields; ++c) body(row * p.fields + c, c);
-  });
+  parallel_for(p.batch, enough_elements / std::max<std::int64_t>(1, p.fields) + 1,
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t row = first; row < last; ++row)
+                   for (std::int64_t c = 0; c < p.fields; ++c) body(row * p.fields + c, c);
+               });
 }
 
 /// Calls body(offset) with the start of each of the N rows of a field.
 template <class Body>
 void for_each_row(const BatchNormProblem& p, std::int64_t field, Body&& body) {
-  parallel_for(p.batch, chunk / std::max<std::int64_t>(1, p.positions) + 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) body((row * p.fields + field) * p.positions);
-  });
+  parallel_for(p.batch, enough_elements / std::max<std::int64_t>(1, p.positions) + 1,
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t row = first; row < last; ++row) body((row * p.fields + field) * p.positions);
+               });
 }
 
 /// Calls body(field): over the threads if there are enough fields, else the loops inside the body use them.
 template <class Body>
 void for_each_field(const BatchNormProblem& p, Body&& body) {
-  const bool outside = p.fields >= thread_count() && p.count() > 2 * chunk;
+  const bool outside = p.fields >= thread_count() && p.count() > 2 * enough_elements;
   parallel_for(p.fields, outside ? 1 : p.fields, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t field = first; field < last; ++field) body(field);
   });
@@ -209,7 +212,7 @@ void batch_norm_normalise(const BatchNormProblem& p, const T* x, const T* mean, 
         p, [=, relu = p.relu](std::int64_t i, std::int64_t c) { y[i] = batch_norm_output(field[c], relu, x[i]); });
     return;
   }
-  parallel_for(p.batch * p.fields, chunk / std::max<std::int64_t>(1, p.positions) + 1,
+  parallel_for(p.batch * p.fields, enough_elements / std::max<std::int64_t>(1, p.positions) + 1,
                [&](std::int64_t first, std::int64_t last) {
                  for (std::int64_t row = first; row < last; ++row)
                    normalise_row(p, fields[static_cast<std::size_t>(row % p.fields)], x + row * p.positions,

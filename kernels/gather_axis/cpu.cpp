@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/enough_work.hpp"
 #include "kernels/gather_axis/gather_axis.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/registration.hpp"
@@ -14,7 +15,7 @@ template <class Body>
 void for_each_column_block(const GatherAxisProblem& problem, Body&& body) {
   const std::int64_t blocks = (problem.inner + column_block - 1) / column_block;
   const std::int64_t work = std::max<std::int64_t>(1, problem.picks * std::min(problem.inner, column_block));
-  parallel_for(problem.outer * blocks, 16384 / work + 1, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(problem.outer * blocks, 2 * enough_elements / work + 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t unit = first; unit < last; ++unit) {
       const std::int64_t begin = unit % blocks * column_block;
       body(unit / blocks, begin, std::min(begin + column_block, problem.inner));

@@ -1,4 +1,5 @@
 // Bias and activation after the product: one pass over C.
+#include "kernels/enough_work.hpp"
 #include "kernels/gemm/affine.hpp"
 #include "kernels/parallel.hpp"
 
@@ -7,7 +8,7 @@ namespace {
 
 template <Activation activation, class T>
 void finish_rows(const GemmProblem& p, const T* bias_or_null, T* c) {
-  const std::int64_t grain = 32768 / (p.n > 0 ? p.n : 1) + 1;
+  const std::int64_t grain = 2 * enough_elements / (p.n > 0 ? p.n : 1) + 1;
   parallel_for(p.batch * p.m, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       T* const row = c + i / p.m * p.batch_stride_c + i % p.m * p.ldc;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/ceil_div.hpp"
+#include "kernels/enough_work.hpp"
 #include "kernels/gemm/blocked.hpp"
 #include "kernels/gemm/vector.hpp"
 #include "kernels/parallel.hpp"
@@ -69,7 +70,7 @@ template <class Body>
 void for_each_tile(const GemmProblem& problem, const Partition& parts, Body&& body) {
   const std::int64_t count = problem.batch * parts.tiles_m * parts.tiles_n;
   const double work = problem.flops() / static_cast<double>(std::max<std::int64_t>(count, 1));
-  const std::int64_t grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(2e5 / std::max(work, 1.0)));
+  const std::int64_t grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(enough_flops / std::max(work, 1.0)));
   parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) {
       const std::int64_t i = index / parts.tiles_n % parts.tiles_m * parts.tile_m;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/enough_work.hpp"
 #include "kernels/group_pool/group_pool.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/pooling/pooling.hpp"
@@ -16,7 +17,7 @@ template <class Body>
 void for_each_pixel_block(const GroupPoolProblem& p, Body&& body) {
   const std::int64_t blocks = (p.pixels + pixel_block - 1) / pixel_block;
   const std::int64_t work = std::max<std::int64_t>(1, p.elements * std::min(p.pixels, pixel_block));
-  parallel_for(p.outer * blocks, 16384 / work + 1, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(p.outer * blocks, 2 * enough_elements / work + 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t unit = first; unit < last; ++unit) {
       const std::int64_t begin = unit % blocks * pixel_block;
       body(unit / blocks, begin, std::min(begin + pixel_block, p.pixels));

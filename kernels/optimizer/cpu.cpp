@@ -1,3 +1,4 @@
+#include "kernels/enough_work.hpp"
 #include "kernels/optimizer/optimizer.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/registration.hpp"
@@ -5,7 +6,7 @@
 namespace orbitgrad::kernels::cpu {
 namespace {
 
-constexpr std::int64_t grain = 8192;
+constexpr std::int64_t grain = enough_elements;
 
 template <class T>
 void sgd_range(const SgdCoefficients<T> c, std::int64_t begin, std::int64_t end, T* __restrict__ parameter,

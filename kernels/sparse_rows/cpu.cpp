@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/enough_work.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/registration.hpp"
 #include "kernels/sparse_rows/sparse_rows.hpp"
@@ -8,7 +9,7 @@ namespace orbitgrad::kernels::cpu {
 
 namespace {
 
-constexpr std::int64_t column_block = 128, work_per_piece = 16384;
+constexpr std::int64_t column_block = 128, work_per_piece = 2 * enough_elements;
 
 /// Calls body(o, r) for every outer position and row, on several threads.
 template <class Body>
