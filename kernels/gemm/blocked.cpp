@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/ceil_div.hpp"
+#include "kernels/enough_work.hpp"
 #include "kernels/gemm/micro_kernel.hpp"
 #include "kernels/gemm/pack.hpp"
 #include "kernels/gemm/workspace.hpp"
@@ -116,34 +117,38 @@ struct Chunk {
   }
 };
 
+/// Depth by depth, and rows of C that a packed A in the second-level cache serves: each then meets one group of columns
+/// after the other, packed into what the cache has left.
 template <class T>
 void multiply(const Product<T>& p) {
-  constexpr std::int64_t columns = tile_columns<T>, most_m = 128 * max_tile_rows, most_n = 128 * columns;
+  constexpr std::int64_t columns = tile_columns<T>, group_columns = 16 * columns;
+  constexpr std::int64_t most_tiles = 96;  // of rows
   const std::int64_t row_tiles = ceil_div(p.m, max_tile_rows);
   const std::int64_t most_depth = ceil_div(p.k, ceil_div(p.k, Chunk<T>::most_depth));  // chunks alike
   Chunk<T> chunk{};
   chunk.product = &p;
   chunk.tile_rows = ceil_div(p.m, row_tiles);
-  const std::int64_t rows = chunk.tile_rows, group_rows = 16 * rows, group_columns = 16 * columns;
+  const std::int64_t rows = chunk.tile_rows, group_rows = 16 * rows;
+  const std::int64_t height = ceil_div(row_tiles, ceil_div(row_tiles, most_tiles)) * rows;  // parts alike
   const bool reads_b_once = row_tiles <= 2;
-  for (chunk.j0 = 0; chunk.j0 < p.n; chunk.j0 += most_n) {
-    chunk.n = std::min(most_n, p.n - chunk.j0);
-    for (chunk.d0 = 0; chunk.d0 < p.k; chunk.d0 += most_depth) {
-      const std::int64_t depth = chunk.depth = std::min(most_depth, p.k - chunk.d0);
-      if (!reads_b_once) {
-        const std::int64_t panels = ceil_div(chunk.n, columns);
-        T* packed = workspace<PackedB, T>(panels * columns * depth);
-        pack(0, panels, chunk.n, depth, columns, p.b + chunk.d0 * p.b_depth + chunk.j0 * p.b_column, p.b_column,
-             p.b_depth, packed);
-        chunk.packed_b = packed;
-      }
-      for (chunk.i0 = 0; chunk.i0 < p.m; chunk.i0 += most_m / rows * rows) {
-        chunk.m = std::min(most_m / rows * rows, p.m - chunk.i0);
-        const std::int64_t panels = ceil_div(chunk.m, rows);
-        T* packed = workspace<PackedA, T>(panels * rows * depth);
-        pack(0, panels, chunk.m, depth, rows, p.a + chunk.d0 * p.a_depth + chunk.i0 * p.a_row, p.a_row, p.a_depth,
-             packed);
-        chunk.packed_a = packed;
+  const std::int64_t most_n = reads_b_once ? p.n : group_columns;
+  for (chunk.d0 = 0; chunk.d0 < p.k; chunk.d0 += most_depth) {
+    const std::int64_t depth = chunk.depth = std::min(most_depth, p.k - chunk.d0);
+    for (chunk.i0 = 0; chunk.i0 < p.m; chunk.i0 += height) {
+      chunk.m = std::min(height, p.m - chunk.i0);
+      const std::int64_t panels = ceil_div(chunk.m, rows);
+      T* const packed_a = workspace<PackedA, T>(panels * rows * depth);
+      pack(0, panels, chunk.m, depth, rows, p.a + chunk.d0 * p.a_depth + chunk.i0 * p.a_row, p.a_row, p.a_depth,
+           packed_a);
+      chunk.packed_a = packed_a;
+      for (chunk.j0 = 0; chunk.j0 < p.n; chunk.j0 += most_n) {
+        chunk.n = std::min(most_n, p.n - chunk.j0);
+        if (!reads_b_once) {
+          T* const packed_b = workspace<PackedB, T>(group_columns * depth);
+          pack(0, ceil_div(chunk.n, columns), chunk.n, depth, columns,
+               p.b + chunk.d0 * p.b_depth + chunk.j0 * p.b_column, p.b_column, p.b_depth, packed_b);
+          chunk.packed_b = packed_b;
+        }
         for (std::int64_t j = 0; j < chunk.n; j += group_columns)
           for (std::int64_t i = 0; i < chunk.m; i += group_rows)
             chunk.run(i, std::min(i + group_rows, chunk.m), j, std::min(j + group_columns, chunk.n));
@@ -184,7 +189,7 @@ void blocked_gemm(const GemmProblem& problem, const T* a, const T* b, T* c) {
   // Many products: one thread each. Few: all threads at each.
   const bool is_shared = problem.batch < 4 * threads && flops >= 2 * enough_work;
   if (!is_shared) {
-    const auto grain = static_cast<std::int64_t>(std::min(products, 2e5 / std::max(flops, 1.0) + 1));
+    const auto grain = static_cast<std::int64_t>(std::min(products, enough_flops / std::max(flops, 1.0) + 1));
     parallel_for(problem.batch, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) multiply(product_of(problem, i, a, b, c));
     });
