@@ -106,7 +106,8 @@ Experiment experiment() {
   return {.name = "cloning/" + cloning_tasks()[number].name,
           .description = cloning_tasks()[number].description,
           .models = std::move(models),
-          .datasets = {"glyphs: digits drawn by our own code; the default", "mnist, fashion-mnist: from --data DIR"},
+          .datasets = {"glyphs: digits drawn by our own code; the default",
+                       "mnist, fashion-mnist, cifar-10 in grey: from --data DIR"},
           .install = install<number>};
 }
 
