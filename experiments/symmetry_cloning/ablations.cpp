@@ -138,8 +138,9 @@ void run_ablation(std::string_view name, const MatrixOptions& options) {
     }
   }
   const std::filesystem::path folder = options.out / "ablations" / name;
-  const std::string text = fmt::format("# Symmetry cloning: {}\n\n{}\n{}", name,
-                                       setting_line(options.cell, options.seeds), table.to_markdown());
+  const std::string text =
+      fmt::format("# Symmetry cloning: {}\n\n{}Each variant differs from this in what its name says.\n\n{}", name,
+                  setting_line(options.cell, options.seeds), table.to_markdown());
   write_file_atomically(folder / "results.md", text);
   write_file_atomically(folder / "results.json", json_of(rows));
   fmt::print("\n{}\nWritten: {}/results.md and results.json\n", text, folder.string());
