@@ -123,18 +123,18 @@ TunedCell time_cell(const GroupConv2dCell& cell, const GroupConv2dProblem& probl
   result.cell = cell;
   switch (cell.direction) {
     case GroupConv2dDirection::forward:
-      result.by_thresholds = kernels::cpu::choose_group_conv2d_forward<float>(problem);
+      result.by_cost = kernels::cpu::choose_group_conv2d_forward<float>(problem);
       time_implementations<kernels::GroupConv2dForward<float>>(result, problem, [](auto* launch, auto& p, Arrays& a) {
         launch(p, a.x.data(), a.w.data(), nullptr, a.y.data());
       });
       break;
     case GroupConv2dDirection::input_gradient:
-      result.by_thresholds = kernels::cpu::choose_group_conv2d_input_gradient<float>(problem);
+      result.by_cost = kernels::cpu::choose_group_conv2d_input_gradient<float>(problem);
       time_implementations<kernels::GroupConv2dInputGradient<float>>(
           result, problem, [](auto* launch, auto& p, Arrays& a) { launch(p, a.y.data(), a.w.data(), a.x.data()); });
       break;
     case GroupConv2dDirection::filter_gradient:
-      result.by_thresholds = kernels::cpu::choose_group_conv2d_filter_gradient<float>(problem);
+      result.by_cost = kernels::cpu::choose_group_conv2d_filter_gradient<float>(problem);
       time_implementations<kernels::GroupConv2dFilterGradient<float>>(
           result, problem, [](auto* launch, auto& p, Arrays& a) { launch(p, a.x.data(), a.y.data(), a.w.data()); });
       break;
@@ -149,7 +149,7 @@ char letter_of(std::string_view implementation) {
 }
 
 char letter_of(const TunedCell& timed) {
-  std::string_view best = timed.by_thresholds;
+  std::string_view best = timed.by_cost;
   for (const std::string_view name : {"orbit_gather", "irrep_blocks", "expanded"})
     if (const double seconds = timed.seconds(name); seconds > 0 && seconds < 0.95 * timed.seconds(best)) best = name;
   return letter_of(best);
@@ -171,7 +171,7 @@ double TunedCell::best() const {
 GroupConv2dTuning measure_group_conv2d_tuning(
     double most_flops, const std::function<void(const TunedCell&, std::int64_t, std::int64_t)>& report) {
   const OneThread scope;  // the choice never looks at the number of threads
-  const GroupConv2dTuning* const before = kernels::use_group_conv2d_tuning(nullptr);  // compared with the thresholds
+  const GroupConv2dTuning* const before = kernels::use_group_conv2d_tuning(nullptr);  // compared with the costs
   GroupConv2dTuning tuning;
   for (std::int64_t index = 0; index < GroupConv2dTuning::cells; ++index) {
     const GroupConv2dCell cell = kernels::group_conv2d_cell(index);
@@ -270,7 +270,7 @@ void use_saved_tuning() {
 }
 
 std::string tuning_in_use() {
-  if (!saved_tuning()) return "thresholds";
+  if (!saved_tuning()) return "costs";
   return fmt::format("{:016x}", groups::fnv_hash({saved_tuning()->choice.data(), saved_tuning()->choice.size()}));
 }
 

@@ -15,7 +15,7 @@ namespace orbitgrad {
 /// Time of the implementations of one cell, in seconds a call; 0 for one that cannot run there or may not be taken.
 struct TunedCell {
   kernels::GroupConv2dCell cell;
-  std::string by_thresholds;  // the implementation taken without the table
+  std::string by_cost;  // the implementation taken without the table
   double orbit_gather = 0, irrep_blocks = 0, expanded = 0;
 
   double seconds(std::string_view implementation) const;
@@ -24,7 +24,7 @@ struct TunedCell {
 
 /// Times every cell with at most that many multiplications and additions in the dense form, float32, on one thread, in
 /// seconds of the processor, so that it may be busy; larger ones get what the next smaller number of positions has. A
-/// choice other than that of the thresholds has to be 5 % faster. Calls report(cell, done, total) after each.
+/// choice other than that by cost has to be 5 % faster. Calls report(cell, done, total) after each.
 kernels::GroupConv2dTuning measure_group_conv2d_tuning(
     double most_flops, const std::function<void(const TunedCell&, std::int64_t, std::int64_t)>& report);
 
@@ -42,7 +42,7 @@ std::optional<kernels::GroupConv2dTuning> load_tuning(const std::filesystem::pat
 /// Puts the table of tuning_file() to use, once; called by every group convolution whose implementation is chosen on
 /// the cpu. Error: a damaged file.
 void use_saved_tuning();
-/// "thresholds", or eight hexadecimal digits of the table in use.
+/// "costs", or sixteen hexadecimal digits of the table in use.
 std::string tuning_in_use();
 
 }  // namespace orbitgrad

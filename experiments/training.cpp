@@ -103,7 +103,7 @@ void Trainer::restore(RunDirectory& run) {
     const auto found = content->metadata.find(name);
     require(found != content->metadata.end() && found->second == value, op,
             "{}: the checkpoint has {} '{}', now it is '{}'. Resume with the same (of tuning: ORBITGRAD_TUNING, "
-            "off for thresholds), or start a new run under another --name.",
+            "off for none), or start a new run under another --name.",
             run.path().string(), name, found == content->metadata.end() ? "" : found->second, value);
   }
   load_model(module_, *content);

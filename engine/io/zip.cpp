@@ -87,22 +87,6 @@ void read_zip64(const Reader& file, std::uint64_t extra, std::uint64_t extra_byt
   }
 }
 
-/// CRC-32 of IEEE 802.3.
-std::uint32_t crc_of(std::string_view bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> entries{};
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      std::uint32_t rest = byte;
-      for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? 0xedb88320u : 0u);
-      entries[byte] = rest;
-    }
-    return entries;
-  }();
-  std::uint32_t sum = ~0u;
-  for (const char c : bytes) sum = table[(sum ^ static_cast<unsigned char>(c)) & 0xff] ^ (sum >> 8);
-  return ~sum;
-}
-
 std::string unpacked(std::string_view op, const Reader& file, std::string_view packed, const Line& line) {
   if (line.method == stored) return std::string(packed);
   auto bytes = inflate_bytes(op, packed, line.size);
@@ -119,7 +103,7 @@ ZipEntry read_entry(std::string_view op, const Reader& file, const Line& line) {
     file.damaged(fmt::format("'{}' is compressed by method {}, which is not read", line.name, line.method));
   ZipEntry entry{line.name, unpacked(op, file, packed, line)};
   if (entry.bytes.size() != line.size) file.damaged("'" + line.name + "' has another size than the directory says");
-  if (crc_of(entry.bytes) != line.crc) file.damaged("'" + line.name + "' does not have its checksum");
+  if (crc32(entry.bytes) != line.crc) file.damaged("'" + line.name + "' does not have its checksum");
   return entry;
 }
 
@@ -142,6 +126,21 @@ void append_common(std::string& text, const Line& line, std::size_t extra_bytes)
 }
 
 }  // namespace
+
+std::uint32_t crc32(std::string_view bytes) {
+  static const auto table = [] {
+    std::array<std::uint32_t, 256> entries{};
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+      std::uint32_t rest = byte;
+      for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? 0xedb88320u : 0u);
+      entries[byte] = rest;
+    }
+    return entries;
+  }();
+  std::uint32_t sum = ~0u;
+  for (const char c : bytes) sum = table[(sum ^ static_cast<unsigned char>(c)) & 0xff] ^ (sum >> 8);
+  return ~sum;
+}
 
 std::vector<ZipEntry> read_zip(std::string_view op, std::string_view file_name, std::string_view archive) {
   const Reader file(op, file_name, archive);
@@ -173,7 +172,7 @@ std::string write_zip(std::string_view op, const std::vector<ZipEntry>& entries,
             entry.name.size());
     const std::string packed = compress ? deflate_bytes(op, entry.bytes) : std::string();
     const std::string& data = compress ? packed : entry.bytes;
-    const Line line{entry.name,         utf8_names,    compress ? deflated : stored, crc_of(entry.bytes), data.size(),
+    const Line line{entry.name,         utf8_names,    compress ? deflated : stored, crc32(entry.bytes), data.size(),
                     entry.bytes.size(), archive.size()};
     const bool is_large =
         force_zip64 || std::max({line.packed, line.size, line.begin}) >= in_zip64;  // then all three stand there

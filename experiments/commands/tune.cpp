@@ -27,17 +27,17 @@ struct TuneOptions {
 std::string case_line(const TunedCell& timed) {
   const kernels::GroupConv2dCell& cell = timed.cell;
   return fmt::format("{},{},{},{},{},{},{},{:.4g},{:.4g},{:.4g}\n", direction_names[static_cast<int>(cell.direction)],
-                     cell.order, cell.lifts ? 1 : 0, cell.fields, cell.kernel, cell.positions, timed.by_thresholds,
+                     cell.order, cell.lifts ? 1 : 0, cell.fields, cell.kernel, cell.positions, timed.by_cost,
                      timed.orbit_gather, timed.irrep_blocks, timed.expanded);
 }
 
 /// How the two choices compare with the fastest implementation, over the cells of one direction.
 struct Summary {
-  std::int64_t cells = 0, changed = 0, slow_by_thresholds = 0;
+  std::int64_t cells = 0, changed = 0;
   double logarithms = 0, worst = 1;
 
   void add(const TunedCell& timed) {
-    const double share = timed.best() / timed.seconds(timed.by_thresholds);
+    const double share = timed.best() / timed.seconds(timed.by_cost);
     ++cells;
     logarithms += std::log(share);
     worst = std::min(worst, share);
@@ -47,10 +47,16 @@ struct Summary {
 
 void tune(const TuneOptions& options) {
   if (options.file.empty()) fail("tune", "ORBITGRAD_TUNING is off: there is no file to write. Name one with --out.");
-  static_cast<void>(load_tuning(options.file));  // a file that is no table is told of before the work, not after
+  // What cannot be written is told of before the work, not after.
+  static_cast<void>(load_tuning(options.file));
+  if (!options.cases.empty()) {
+    if (std::filesystem::weakly_canonical(options.cases) == std::filesystem::weakly_canonical(options.file))
+      fail("tune", "--cases and the table are one file, {}. Name two.", options.file.string());
+    write_file_atomically(options.cases, "");
+  }
   Summary summaries[3];
   std::int64_t shown = 0;
-  std::string cases = "direction,order,lifts,fields,kernel,positions,thresholds,orbit_gather,irrep_blocks,expanded\n";
+  std::string cases = "direction,order,lifts,fields,kernel,positions,by_cost,orbit_gather,irrep_blocks,expanded\n";
   const kernels::GroupConv2dTuning tuning = measure_group_conv2d_tuning(
       options.most_gigaflops * 1e9, [&](const TunedCell& timed, std::int64_t done, std::int64_t total) {
         summaries[static_cast<int>(timed.cell.direction)].add(timed);
@@ -63,7 +69,7 @@ void tune(const TuneOptions& options) {
       });
   save_tuning(options.file, tuning);
   if (!options.cases.empty()) write_file_atomically(options.cases, cases);
-  Table table({"direction", "cases", "thresholds kept", "their speed, of the fastest", "worst"});
+  Table table({"direction", "cases", "choice by cost kept", "its speed, of the fastest", "worst"});
   for (int i = 0; i < 3; ++i) {
     const Summary& s = summaries[i];
     table.add({direction_names[i], fmt::format("{}", s.cells), fmt::format("{}", s.cells - s.changed),

@@ -3,6 +3,7 @@
 #include "engine/error.hpp"
 #include "engine/io/deflate.hpp"
 #include "engine/io/file.hpp"
+#include "engine/io/zip.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -50,7 +51,14 @@ std::string unpacked(const fs::path& file) {
   if (begin < header || begin + trailer > bytes.size()) damaged();
   const std::string_view packed = std::string_view(bytes).substr(begin, bytes.size() - trailer - begin);
   auto result = io::inflate_bytes(op, packed, most_bytes);
-  if (!result) damaged();
+  const auto in_trailer = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 4; i-- > 0;)
+      value = value << 8 | static_cast<unsigned char>(bytes[bytes.size() - trailer + at + i]);
+    return value;
+  };
+  if (!result || io::crc32(*result) != in_trailer(0) || static_cast<std::uint32_t>(result->size()) != in_trailer(4))
+    damaged();
   return *std::move(result);
 }
 

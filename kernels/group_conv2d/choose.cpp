@@ -50,7 +50,7 @@ const Implementation<Kernel>& pick(const GroupConv2dProblem& problem, GroupConv2
     if (const auto* forced = Registry<Kernel>::find(problem.implementation, DeviceKind::cpu, problem)) return *forced;
   const char tuned = tuned_group_conv2d(direction, problem);
   if (tuned == GroupConv2dTuning::expanded) return *Registry<Kernel>::find("expanded", DeviceKind::cpu, problem);
-  if (tuned != GroupConv2dTuning::thresholds) choice = {false, tuned == GroupConv2dTuning::irrep_blocks};
+  if (tuned != GroupConv2dTuning::by_cost) choice = {false, tuned == GroupConv2dTuning::irrep_blocks};
   const bool take_dense =
       choice.dense && Registry<Plain>::find("onednn", DeviceKind::cpu, expanded_problem(problem)) != nullptr;
   if (!take_dense) {

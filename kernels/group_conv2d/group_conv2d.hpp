@@ -119,7 +119,7 @@ template <class T>
 void group_conv2d_bias_gradient(const GroupConv2dProblem& problem, const T* dy, T* db);
 
 /// The names of the implementations that the three functions above would take for this problem: the forced one, or the
-/// choice by measured thresholds (choose.cpp).
+/// choice by a measured table or by cost (choose.cpp).
 template <class T>
 std::string_view choose_group_conv2d_forward(const GroupConv2dProblem& problem);
 template <class T>

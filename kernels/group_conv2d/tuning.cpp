@@ -53,9 +53,9 @@ const GroupConv2dTuning* use_group_conv2d_tuning(const GroupConv2dTuning* table)
 }
 
 char tuned_group_conv2d(GroupConv2dDirection direction, const GroupConv2dProblem& problem) {
-  if (in_use == nullptr) return GroupConv2dTuning::thresholds;
+  if (in_use == nullptr) return GroupConv2dTuning::by_cost;
   const std::int64_t cell = nearest_group_conv2d_cell(direction, problem);
-  return cell < 0 ? GroupConv2dTuning::thresholds : in_use->choice[static_cast<std::size_t>(cell)];
+  return cell < 0 ? GroupConv2dTuning::by_cost : in_use->choice[static_cast<std::size_t>(cell)];
 }
 
 }  // namespace orbitgrad::kernels

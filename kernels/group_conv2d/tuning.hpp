@@ -1,6 +1,6 @@
 // A measured choice among the implementations of group convolution: a table over direction, group order, lifting,
 // fields, kernel size and output positions, in steps of 2 to 8. `orbitgrad tune` fills it (engine/tuning.hpp); without
-// it the thresholds of choose.cpp hold.
+// it the costs of cost.hpp decide.
 #pragma once
 
 #include <array>
@@ -13,12 +13,12 @@ namespace orbitgrad::kernels {
 enum class GroupConv2dDirection { forward, input_gradient, filter_gradient };
 
 struct GroupConv2dTuning {
-  /// A letter of a cell: the implementation to take, or the thresholds where nothing was measured.
-  static constexpr char thresholds = '.', orbit_gather = 'o', irrep_blocks = 'b', expanded = 'e';
+  /// A letter of a cell: the implementation to take, or that of the least cost where nothing was measured.
+  static constexpr char by_cost = '.', orbit_gather = 'o', irrep_blocks = 'b', expanded = 'e';
   static constexpr std::int64_t cells = 3 * 3 * 2 * 6 * 3 * 4;
   std::array<char, cells> choice;
 
-  GroupConv2dTuning() { choice.fill(thresholds); }
+  GroupConv2dTuning() { choice.fill(by_cost); }
 };
 
 /// What a cell of the table stands for.
@@ -32,7 +32,7 @@ struct GroupConv2dCell {
 };
 GroupConv2dCell group_conv2d_cell(std::int64_t index);
 
-/// The cell nearest to a problem on a logarithmic scale; -1 for those that the thresholds alone decide: with a stride,
+/// The cell nearest to a problem on a logarithmic scale; -1 for those that the costs alone decide: with a stride,
 /// without a symmetry, on hexagons, empty.
 std::int64_t nearest_group_conv2d_cell(GroupConv2dDirection direction, const GroupConv2dProblem& problem);
 

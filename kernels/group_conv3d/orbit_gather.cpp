@@ -100,6 +100,7 @@ void run(const Gather<T>& problem, std::int64_t images, const T* in, std::int64_
 
 bool orbit_gather3d_supports(const GroupConv3dProblem& problem) {
   constexpr std::int64_t most = std::int64_t{1} << 30;  // offsets within a field are 32 bits
+  if (problem.in_fields == 0 || problem.out_fields == 0) return false;
   const std::int64_t reach = problem.dilation * (problem.kernel - 1);
   Size3 padded;
   for (std::size_t axis = 0; axis < 3; ++axis) {

@@ -244,6 +244,14 @@ TEST(GroupConvolution3d, RefusesWhatDoesNotFit) {
   EXPECT_EQ(group_conv3d(ones({0, 2, 24, 4, 4, 4}), w, {}, o).shape(), Shape({0, 3, 24, 2, 2, 2}));
 }
 
+TEST_F(GroupConvolution3dOnCpu, FastFormsNeedFields) {
+  const VoxelGroup o = voxel_group("O");
+  const Tensor x = ones({1, 2, 24, 4, 4, 4}), none = ones({0, 2, 24, 3, 3, 3});
+  EXPECT_EQ(group_conv3d(x, none, {}, o).shape(), Shape({1, 0, 24, 2, 2, 2}));
+  for (const char* implementation : {"orbit_gather", "irrep_blocks"})
+    EXPECT_ERROR(group_conv3d(x, none, {}, o, {.implementation = implementation}), "does not support these sizes");
+}
+
 TEST(GroupConvolution3d, RefusesAGroupWhoseMatricesAreNotItsOwn) {
   const VoxelGroup c4 = voxel_group("C4");
   const auto lift = [](const VoxelGroup& group) {

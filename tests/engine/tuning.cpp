@@ -22,13 +22,13 @@ TEST(Tuning, MeasuresEveryImplementationOfSmallCases) {
     EXPECT_LE(done, total);
     last = done;
     EXPECT_GT(cell.orbit_gather, 0);
-    EXPECT_GT(cell.seconds(cell.by_thresholds), 0);
+    EXPECT_GT(cell.seconds(cell.by_cost), 0);
     EXPECT_EQ(cell.expanded > 0, cell.cell.direction != GroupConv2dDirection::forward);
-    EXPECT_LE(cell.best(), cell.seconds(cell.by_thresholds));
+    EXPECT_LE(cell.best(), cell.seconds(cell.by_cost));
   });
   EXPECT_GT(timed, 20);
   std::int64_t chosen = 0;
-  for (const char letter : tuning.choice) chosen += letter != GroupConv2dTuning::thresholds ? 1 : 0;
+  for (const char letter : tuning.choice) chosen += letter != GroupConv2dTuning::by_cost ? 1 : 0;
   EXPECT_GT(chosen, timed);  // larger maps take what smaller ones have
   EXPECT_LT(chosen, GroupConv2dTuning::cells);
 }

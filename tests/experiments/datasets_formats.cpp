@@ -1,6 +1,7 @@
 // graph6 and CIFAR files: known examples, what is written is read back, and no damaged file is believed.
 #include "engine/io/deflate.hpp"
 #include "engine/io/file.hpp"
+#include "engine/io/zip.hpp"
 #include "experiments/datasets/cifar.hpp"
 #include "experiments/datasets/graph6.hpp"
 #include "tests/experiments/datasets_support.hpp"
@@ -103,12 +104,20 @@ TEST(Cifar, APartOfItIsReadPackedOrNot) {
   const auto file = folder.path() / "train_3.bin";
   const std::string bytes = read_file(file);
   std::string packed("\x1f\x8b\x08\x08\0\0\0\0\0\x03name\0", 15);
-  packed += io::deflate_bytes("test", bytes) + std::string(8, '\0');
+  packed += io::deflate_bytes("test", bytes);
+  for (const std::uint32_t value : {io::crc32(bytes), static_cast<std::uint32_t>(bytes.size())})
+    for (int shift = 0; shift < 32; shift += 8) packed += static_cast<char>(value >> shift & 0xff);
   std::filesystem::remove(file);
   write_file_atomically(folder.path() / "train_3.bin.gz", packed);
   EXPECT_EQ(load_cifar(folder.path()).train.pixels, plain.train.pixels);
   for (const std::size_t kept : {packed.size() - 9, std::size_t{12}, std::size_t{3}}) {
     write_file_atomically(folder.path() / "train_3.bin.gz", packed.substr(0, kept));
+    expect_contains(error_text([&] { load_cifar(folder.path()); }), "gzip");
+  }
+  for (const std::size_t trailer : {8, 4}) {
+    std::string damaged = packed;
+    damaged[damaged.size() - trailer] ^= 1;
+    write_file_atomically(folder.path() / "train_3.bin.gz", damaged);
     expect_contains(error_text([&] { load_cifar(folder.path()); }), "gzip");
   }
   write_records(folder.path() / "train_4.bin", {{1}});  // which of the two?

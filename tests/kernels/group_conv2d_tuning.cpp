@@ -49,15 +49,15 @@ TEST(GroupConv2dTuning, DecidesTheChoiceWhereItHasOne) {
     const GroupConv2dProblem problem = problem_of(cell, tables);
     char& letter = table.choice[static_cast<std::size_t>(index)];
     const auto choice = [&] { return kernels::cpu::choose_group_conv2d_input_gradient<float>(problem); };
-    const auto by_thresholds = choice();
+    const auto by_cost = choice();
     letter = GroupConv2dTuning::orbit_gather;
     EXPECT_EQ(choice(), "orbit_gather");
     letter = GroupConv2dTuning::irrep_blocks;
     EXPECT_EQ(choice(), "irrep_blocks");
     letter = GroupConv2dTuning::expanded;
     EXPECT_EQ(choice(), "expanded");
-    letter = GroupConv2dTuning::thresholds;
-    EXPECT_EQ(choice(), by_thresholds);
+    letter = GroupConv2dTuning::by_cost;
+    EXPECT_EQ(choice(), by_cost);
   }
 }
 
