@@ -57,7 +57,12 @@ void train(CommandOptions options) {
   check_choice(op, "mode", cell.mode, cloning_mode_names());
   check_choice(op, "head", options.head, {"invariant", "flatten"});
   check_folder_name(op, options.name);
-  cell.lambda = options.lambda.value_or(cloning_mode(cell.mode).default_lambda);
+  if (const auto otherwise = cloning_mode(cell.mode).lambda_for(cloning_task(cell.task)); options.lambda || otherwise)
+    cell.lambda = options.lambda ? *options.lambda : *otherwise;
+  else
+    throw UsageError(fmt::format(
+        "[{}] the mode {} has no lambda that is known to hold or to let go. Name one with --lambda, 1 to begin with.",
+        op, cell.mode));
   if (options.head == "flatten") cell.skeleton.head = models::CloningHead::flatten;
   cell.training.device = device_of_option(op, options.device);
   cell.data.seed = cell.clone.seed = cell.training.seed;
@@ -69,6 +74,20 @@ void train(CommandOptions options) {
   const Record result = run_cell(cell, data, options.out / "clones", &run, progress);
   print_result(cell, result);
   fmt::print("\nRun: {}\n", options.folder().string());
+}
+
+std::string help_of_lambda(const CloningTask& task) {
+  std::string known, unknown;
+  for (const CloningMode& mode : cloning_modes()) {
+    if (!mode.has_lambda) continue;
+    std::string& list = mode.lambda_for(task) ? known : unknown;
+    list += list.empty() ? "" : ", ";
+    list += mode.name;
+    if (const auto lambda = mode.lambda_for(task)) list += fmt::format(" {:g}", *lambda);
+  }
+  return fmt::format(
+      "Weight of the divergence from the clone, or of the term of a baseline (default: {}; to be given for {})", known,
+      unknown);
 }
 
 template <int number>
@@ -83,8 +102,7 @@ Action install(CLI::App& app) {
   std::string modes = "How the network meets the task:";
   for (const CloningMode& mode : cloning_modes()) modes += fmt::format("\n{}: {}", mode.name, mode.description);
   add("--mode", cell.mode, modes);
-  app.add_option("--lambda", options->lambda,
-                 "Weight of the divergence from the clone, or of the term of a baseline (default: 30; remul 1)");
+  app.add_option("--lambda", options->lambda, help_of_lambda(cloning_tasks()[number]));
   add("--seed", cell.training.seed, "Seed of clone, weights, order and moves")->check(problem_of_seed);
   add("--head", options->head, "invariant: pooling and a dense layer; flatten: a dense layer on all features");
   add_cloning_options(app, cell);
@@ -93,7 +111,8 @@ Action install(CLI::App& app) {
   add("--evaluate-every", cell.training.evaluate_epochs, "Epochs between evaluations; 0: at the end only")
       ->check(CLI::Range(0, 1000000));
   add("--out", options->out, "Folder of the runs, and of the clones they share");
-  app.add_option("--name", options->name, "Name of the run (default: cloning-TASK-MODE-seedSEED)");
+  app.add_option("--name", options->name,
+                 "Name of the run (default: cloning-TASK-MODE-lambdaLAMBDA-seedSEED, without a lambda of 0)");
   app.add_flag("--resume", options->resume, "Go on with the run of that name, or begin it if there is none");
   add_device_option(app, options->device);
   return [options] { train(*options); };

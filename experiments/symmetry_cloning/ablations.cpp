@@ -96,7 +96,7 @@ std::vector<AblationVariant> plan_ablation(std::string_view name, const MatrixOp
   MatrixOptions shared = options;
   shared.students.resize(1);
   shared.closed_forms = false;
-  shared.lambdas = {cloning_mode("kl_weight").default_lambda};
+  shared.lambdas = {cloning_mode("kl_weight").default_lambda->kept};  // init is what lets go
   shared.modes = {"teacher", "frozen", "kl_weight", "init", "mlp"};
   std::vector<AblationVariant> variants;
   if (name == "precision")

@@ -224,7 +224,7 @@ CloningModeRegistration weighed(const char* name, const char* description, Conte
                                   .has_lambda = true,
                                   .build = build,
                                   .needs_lambda = needs_lambda,
-                                  .default_lambda = needs_lambda ? 1.0 : 0.0}};
+                                  .default_lambda = needs_lambda ? DefaultLambda{1, 1} : DefaultLambda{0, 0}}};
 }
 CloningModeRegistration invariant(const char* name, const char* description, Contender (*build)(const ModeInputs&)) {
   return CloningModeRegistration{{.name = name, .description = description, .build = build, .needs_point_group = true}};

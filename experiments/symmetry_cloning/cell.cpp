@@ -149,6 +149,7 @@ Record run_cell(const CellOptions& options, const TaskData& data, const std::fil
         evaluate(line, *contender.module, data);
         add_symmetry(line, "after");
         line.set("ceiling", invariant_ceiling(data.task(), data.options().largest_shift()));
+        line.set("train_digits", data.train().inputs.size(0)).set("test_digits", data.original().inputs.size(0));
         line.set("parameters", contender.module->parameter_count());
       },
       contender.objective);

@@ -37,9 +37,10 @@ Record settings_of(const CellOptions& options);
 /// a mode without one; a clone that does not fit its mode; a group that does not act on square pixels.
 void check_cell(const CellOptions& options);
 
-/// accuracy_original, accuracy_moved, ceiling, consistency, nmse (of the clone), parameters, and for each layer i
-/// equivariance_before_i, equivariance_after_i, the same of equivariance_digits, and delta_before_i, delta_after_i
-/// where they are defined. Trains in the folder `run`, if there is one, from its checkpoint on.
+/// accuracy_original, accuracy_moved, ceiling, consistency, nmse (of the clone), parameters, train_digits and
+/// test_digits (how many there were), and for each layer i equivariance_before_i, equivariance_after_i, the same of
+/// equivariance_digits, and delta_before_i, delta_after_i where they are defined. Trains in the folder `run`, if there
+/// is one, from its checkpoint on.
 Record run_cell(const CellOptions& options, const TaskData& data, const std::filesystem::path& clone_cache,
                 RunDirectory* run, Progress& progress);
 

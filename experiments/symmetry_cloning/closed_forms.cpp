@@ -19,7 +19,7 @@ using namespace models;
 const RandomKey key = RandomKey{7}.split("closed forms");
 
 Record row(const std::string& what, double measured, const std::string& expected, bool holds) {
-  return {{"what", what}, {"measured", measured}, {"expected", expected}, {"holds", holds}};
+  return {{"what", what}, {"measured", measured}, {"expected", expected}, {"holds", std::string(holds ? "yes" : "no")}};
 }
 
 /// The factor per step by which the error of a linear student falls, against 1 - 1 / (1 + c).
@@ -138,7 +138,8 @@ std::vector<Record> measure(const TaskDataOptions& data) {
 std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::string& data_fingerprint,
                                          const std::filesystem::path& out) {
   const std::filesystem::path file = out / "closed_forms.jsonl";
-  const std::string first_line = Record{{"data_fingerprint", data_fingerprint}}.to_json() + "\n";
+  const std::string first_line =
+      Record{{"data_fingerprint", data_fingerprint}, {"holds", std::string("a word")}}.to_json() + "\n";
   std::vector<Record> rows;
   if (std::filesystem::exists(file)) {
     const std::string text = read_file(file);

@@ -14,9 +14,9 @@ namespace {
 
 using models::DownstreamMode;
 
-/// Holds quarter turns on upright digits, which 10 does not, and shifts, for which 1 is enough:
-/// docs/symmetry_cloning.md.
-constexpr double held_by_default = 30;
+/// 30 held quarter turns on upright digits, which 10 did not, and shifts; 1e-4 let both go: one seed each,
+/// docs/symmetry_cloning.md. The other divergences have other units.
+constexpr DefaultLambda of_weights{.kept = 30, .broken = 1e-4};
 
 std::vector<CloningMode>& registry() {
   static std::vector<CloningMode> modes;
@@ -85,7 +85,9 @@ CloningMode downstream_mode(const char* description) {
           .has_lambda = models::has_divergence(mode),
           .build = build_downstream<mode, on_noise>,
           .has_students = mode != DownstreamMode::teacher,
-          .default_lambda = models::has_divergence(mode) ? held_by_default : 0};
+          .default_lambda = mode == DownstreamMode::kl_weight || mode == DownstreamMode::kl_weight_var
+                                ? std::optional(of_weights)
+                                : std::nullopt};
 }
 
 using enum DownstreamMode;
@@ -109,6 +111,12 @@ const CloningModeRegistration modes[] = {
                              .build = build_mlp}}};
 
 }  // namespace
+
+std::optional<double> CloningMode::lambda_for(const CloningTask& task) const {
+  if (!has_lambda) return 0;
+  if (!default_lambda) return {};
+  return task.breaks_symmetry() ? default_lambda->broken : default_lambda->kept;
+}
 
 const std::vector<CloningMode>& cloning_modes() { return registry(); }
 

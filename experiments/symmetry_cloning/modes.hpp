@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,11 @@ struct Contender {
   std::shared_ptr<models::CloningNetwork> network = nullptr;  // whose layers are measured; absent for an MLP
 };
 
+/// Where no lambda is given, by what the task does to the symmetry.
+struct DefaultLambda {
+  double kept = 0, broken = 0;
+};
+
 struct CloningMode {
   std::string name;
   std::string description;  // one line
@@ -55,7 +61,11 @@ struct CloningMode {
   bool has_students = false;       // its layers are students, cloned or not
   bool needs_lambda = false;       // means nothing without its term
   bool needs_point_group = false;  // is about the point group of the teacher
-  double default_lambda = 0;       // where none is given
+  /// Absent: a mode with a lambda asks for it.
+  std::optional<DefaultLambda> default_lambda = {};
+
+  /// 0 for a mode without a lambda; nothing where one has to be given.
+  std::optional<double> lambda_for(const CloningTask& task) const;
 };
 
 /// All of them, by name.

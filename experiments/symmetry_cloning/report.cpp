@@ -89,8 +89,8 @@ std::string layer_table(const std::vector<Group>& groups, const std::vector<Reco
 std::string criteria_table(const std::vector<Record>& criteria) {
   Table table({"criterion", "measured", "expected", "holds"});
   for (const Record& row : criteria)
-    table.add({row.text("what"), fmt::format("{:.4g}", row.number("measured")), row.text("expected"),
-               row.flag("holds") ? "yes" : "no"});
+    table.add(
+        {row.text("what"), fmt::format("{:.4g}", row.number("measured")), row.text("expected"), row.text("holds")});
   return table.to_markdown();
 }
 

@@ -22,8 +22,14 @@ std::string percent(const Statistic& value);
 /// The settings that all cells share, in one sentence.
 std::string setting_line(const CellOptions& cell, std::int64_t seeds);
 
-/// What must hold by the specification of the method: {what, measured, expected, holds}. A criterion whose cells did
-/// not run is left out.
+/// What the seeds say of |mean| <= bound, by the 95 % interval of Student's t: "yes" and "no" where the whole interval
+/// lies within the bound or beyond it, else "undecided", as one value alone always is.
+std::string within_bound(const Statistic& value, double bound);
+/// Half of that interval; infinite for one value.
+double half_interval(const Statistic& value);
+
+/// What must hold by the specification of the method: {what, measured, expected, holds}, `holds` "yes", "no" or
+/// "undecided". A criterion whose cells did not run is left out.
 std::vector<Record> judge(const std::vector<Record>& cells);
 
 /// Writes results.md, results.json and the plots into options.out and prints results.md. Plots are left out, with a

@@ -1,6 +1,8 @@
 // The experiment symmetry-cloning on digits so small that a cell takes a moment.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/creation.hpp"
 #include "engine/random.hpp"
@@ -143,11 +145,17 @@ TEST_F(CloningCells, WhatDoesNotFitIsRefusedBeforeAnythingIsCloned) {
   EXPECT_EQ(behind_relu("conditional", "hyper_linear"), "");
 }
 
-TEST(CloningModes, TheirDefaultLambdaIsOneTheyTake) {
+TEST(CloningModes, TheirDefaultLambdaIsOneTheyTakeAndDependsOnTheTask) {
+  const std::map<std::string, std::pair<double, double>> known{
+      {"kl_weight", {30, 1e-4}}, {"kl_weight_var", {30, 1e-4}}, {"remul", {1, 1}}, {"relaxed", {0, 0}}};
   for (const CloningMode& mode : cloning_modes()) {
-    CellOptions cell = tiny_cell("c4-sym", mode.name, mode.default_lambda);
-    EXPECT_EQ(refusal_of([&] { check_cell(cell); }), "") << mode.name;
-    EXPECT_EQ(mode.default_lambda > 0, mode.has_lambda && mode.name != "relaxed" && mode.name != "mortal") << mode.name;
+    const auto kept = mode.lambda_for(cloning_task("c4-sym")), broken = mode.lambda_for(cloning_task("t2-break"));
+    EXPECT_EQ(kept.has_value(), !mode.has_lambda || known.contains(mode.name)) << mode.name;
+    EXPECT_EQ(kept.has_value(), broken.has_value()) << mode.name;
+    if (!kept) continue;
+    const auto expected = mode.has_lambda ? known.at(mode.name) : std::pair<double, double>{};
+    EXPECT_EQ(std::pair(*kept, *broken), expected) << mode.name;
+    EXPECT_EQ(refusal_of([&] { check_cell(tiny_cell("c4-sym", mode.name, *kept)); }), "") << mode.name;
   }
 }
 
