@@ -1,26 +1,17 @@
 #include "experiments/event_log.hpp"
 
-#include <array>
 #include <bit>
 #include <chrono>
 #include <cstring>
 #include <optional>
+
+#include "engine/io/crc32.hpp"
 
 namespace orbitgrad::experiments {
 
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
-
-constexpr std::array<std::uint32_t, 256> crc_table = [] {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t value = byte;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82f63b78U : 0U);
-    table[byte] = value;
-  }
-  return table;
-}();
 
 template <class T>
 std::string raw(T value) {
@@ -61,13 +52,7 @@ double now() { return std::chrono::duration<double>(std::chrono::system_clock::n
 
 }  // namespace
 
-std::uint32_t crc32c(std::string_view bytes) {
-  std::uint32_t value = 0xffffffffU;
-  for (const char c : bytes) value = (value >> 8) ^ crc_table[(value ^ static_cast<unsigned char>(c)) & 0xff];
-  return ~value;
-}
-
-std::uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8U; }
+std::uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(io::crc32c(bytes), 15) + 0xa282ead8U; }
 
 std::string event_of(const Record& line, double wall_time) {
   const Value* step = line.find("step");

@@ -15,8 +15,7 @@
 
 namespace orbitgrad::experiments {
 
-/// CRC-32C (Castagnoli), and rotated and offset as the frames store it.
-std::uint32_t crc32c(std::string_view bytes);
+/// CRC-32C, rotated and offset as the frames store it.
 std::uint32_t masked_crc32c(std::string_view bytes);
 
 /// One framed event of the scalars of the line, at seconds since 1970; empty if it has no step or no number beside it.

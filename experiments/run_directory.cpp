@@ -3,12 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <limits>
 #include <set>
 
 #include "engine/error.hpp"
+#include "engine/io/crc32.hpp"
 
 namespace orbitgrad::experiments {
 
@@ -73,28 +73,12 @@ std::int64_t metrics_bytes_of(const SafeTensors& checkpoint, const Path& file) {
   return bytes;
 }
 
-/// CRC-32 of IEEE 802.3, as gzip has it, of what was summed so far followed by the text.
-std::uint32_t extended_checksum(std::uint32_t checksum, std::string_view text) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> entries{};
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      std::uint32_t rest = byte;
-      for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? 0xedb88320u : 0u);
-      entries[byte] = rest;
-    }
-    return entries;
-  }();
-  checksum = ~checksum;
-  for (const char c : text) checksum = table[(checksum ^ static_cast<unsigned char>(c)) & 0xff] ^ (checksum >> 8);
-  return ~checksum;
-}
-
 std::string checksum_text(std::uint32_t checksum) { return fmt::format("{:08x}", checksum); }
 
 /// Of the first `bytes` bytes, or of all if there are fewer.
 std::uint32_t checksum_of(const Path& file, std::int64_t bytes) {
   const std::string text = read_file(file, std::numeric_limits<std::int64_t>::max());
-  return extended_checksum(0, std::string_view(text).substr(0, static_cast<std::size_t>(bytes)));
+  return io::crc32(std::string_view(text).substr(0, static_cast<std::size_t>(bytes)));
 }
 
 }  // namespace
@@ -160,7 +144,7 @@ void RunDirectory::log(const Record& line) {
   if (events_ == nullptr) events_ = std::make_unique<EventLog>(event_file(path_), read_metrics(path_));
   const std::string text = line.to_json();
   metrics_->append(text);
-  metrics_checksum_ = extended_checksum(extended_checksum(metrics_checksum_, text), "\n");
+  metrics_checksum_ = io::crc32("\n", io::crc32(text, metrics_checksum_));
   events_->add(line);
 }
 

@@ -1,9 +1,9 @@
 #include "engine/io/zip.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "engine/error.hpp"
+#include "engine/io/crc32.hpp"
 #include "engine/io/deflate.hpp"
 #include "groups/printable.hpp"
 
@@ -126,21 +126,6 @@ void append_common(std::string& text, const Line& line, std::size_t extra_bytes)
 }
 
 }  // namespace
-
-std::uint32_t crc32(std::string_view bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> entries{};
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      std::uint32_t rest = byte;
-      for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? 0xedb88320u : 0u);
-      entries[byte] = rest;
-    }
-    return entries;
-  }();
-  std::uint32_t sum = ~0u;
-  for (const char c : bytes) sum = table[(sum ^ static_cast<unsigned char>(c)) & 0xff] ^ (sum >> 8);
-  return ~sum;
-}
 
 std::vector<ZipEntry> read_zip(std::string_view op, std::string_view file_name, std::string_view archive) {
   const Reader file(op, file_name, archive);

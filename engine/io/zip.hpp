@@ -12,9 +12,6 @@ struct ZipEntry {
   std::string name, bytes;
 };
 
-/// CRC-32 of IEEE 802.3.
-std::uint32_t crc32(std::string_view bytes);
-
 /// All entries of an archive in the order of its directory. Errors of `op` name the file and the entry.
 std::vector<ZipEntry> read_zip(std::string_view op, std::string_view file_name, std::string_view archive);
 

@@ -1,9 +1,9 @@
 #include "experiments/datasets/cifar.hpp"
 
 #include "engine/error.hpp"
+#include "engine/io/crc32.hpp"
 #include "engine/io/deflate.hpp"
 #include "engine/io/file.hpp"
-#include "engine/io/zip.hpp"
 
 namespace orbitgrad::experiments {
 

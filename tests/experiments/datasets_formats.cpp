@@ -1,7 +1,7 @@
 // graph6 and CIFAR files: known examples, what is written is read back, and no damaged file is believed.
+#include "engine/io/crc32.hpp"
 #include "engine/io/deflate.hpp"
 #include "engine/io/file.hpp"
-#include "engine/io/zip.hpp"
 #include "experiments/datasets/cifar.hpp"
 #include "experiments/datasets/graph6.hpp"
 #include "tests/experiments/datasets_support.hpp"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/io/crc32.hpp"
 #include "experiments/plot.hpp"
 #include "experiments/run_directory.hpp"
 #include "tests/experiments/program_support.hpp"
@@ -33,10 +34,12 @@ std::vector<std::string> messages_of(const std::string& bytes) {
 }
 
 TEST(EventLog, ChecksumsAreThoseOfTheStandard) {
-  EXPECT_EQ(crc32c("123456789"), 0xe3069283U);                   // the check value of CRC-32C
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aaU);         // RFC 3720, B.4
-  EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62a8ab43U);       // the same
-  EXPECT_EQ(masked_crc32c(std::string(32, '\0')), 0x0fd7fffaU);  // rotated by 15, plus 0xa282ead8
+  EXPECT_EQ(io::crc32c("123456789"), 0xe3069283U);                // the check value of CRC-32C
+  EXPECT_EQ(io::crc32("123456789"), 0xcbf43926U);                 // the check value of CRC-32
+  EXPECT_EQ(io::crc32("6789", io::crc32("12345")), 0xcbf43926U);  // of two parts
+  EXPECT_EQ(io::crc32c(std::string(32, '\0')), 0x8a9136aaU);      // RFC 3720, B.4
+  EXPECT_EQ(io::crc32c(std::string(32, '\xff')), 0x62a8ab43U);    // the same
+  EXPECT_EQ(masked_crc32c(std::string(32, '\0')), 0x0fd7fffaU);   // rotated by 15, plus 0xa282ead8
 }
 
 TEST(EventLog, AnEventHasTheBytesOfItsMessage) {
