@@ -32,6 +32,20 @@ void make_quick(const CLI::App& app, MatrixOptions& matrix) {
   keep("--seeds", matrix.seeds, given.seeds);
 }
 
+/// UsageError for an option whose value the ablation sets.
+void check_ablation_options(const CLI::App& app, std::string_view op, const CommandOptions& options) {
+  std::vector<std::string> set{"--modes", "--lambdas"};
+  if (options.ablation == "precision") set.push_back("--clone-nmse");
+  if (options.ablation == "source") set.push_back("--input-source");
+  if (options.ablation == "group") set.push_back("--group");
+  for (const std::string& option : set)
+    if (app.count(option) > 0)
+      throw UsageError(fmt::format("[{}] the ablation {} sets {} itself. Leave it out.", op, options.ablation, option));
+  if (app.count("--students") > 0 && options.matrix.students.size() > 1)
+    throw UsageError(fmt::format("[{}] an ablation has one student, and --students names {}. Name one.", op,
+                                 options.matrix.students.size()));
+}
+
 void reproduce(const CLI::App& app, CommandOptions options) {
   constexpr std::string_view op = "reproduce symmetry-cloning";
   MatrixOptions& matrix = options.matrix;
@@ -45,6 +59,7 @@ void reproduce(const CLI::App& app, CommandOptions options) {
   if (!matrix.cell.data.data.empty()) matrix.cell.data.data = std::filesystem::absolute(matrix.cell.data.data);
   if (options.ablation.empty()) return reproduce_symmetry_cloning(matrix);
   check_choice(op, "ablation", options.ablation, ablation_names());
+  check_ablation_options(app, op, options);
   run_ablation(options.ablation, matrix);
 }
 

@@ -2,7 +2,6 @@
 
 #include "engine/error.hpp"
 #include "engine/io/file.hpp"
-#include "experiments/datasets/cifar.hpp"
 #include "experiments/symmetry_cloning/report_plots.hpp"
 #include "experiments/table.hpp"
 #include "nn/nearest_name.hpp"
@@ -67,7 +66,7 @@ std::vector<AblationVariant> data_sets(const MatrixOptions& options) {
       variants.push_back({name, options});
       TaskDataOptions& images = variants.back().matrix.cell.data;
       images.data = folder;
-      if (is_cifar_folder(folder)) images.train_count = images.test_count = 0;  // it may have fewer: all there are
+      images = at_most_available(images);
     }
   require(!data.empty(), op, "the ablation of data compares sets of images. Name the folder of theirs with --data.");
   require(!variants.empty(), op,
@@ -118,9 +117,12 @@ std::vector<AblationVariant> plan_ablation(std::string_view name, const MatrixOp
 
 void run_ablation(std::string_view name, const MatrixOptions& options) {
   Table table({"variant", "task", "mode", "lambda", "NMSE of the clone", "E of layer 1", "E of digits, layer 1",
-               "original, %", "moved, %", "seeds"});
+               "original, %", "moved, %", "training, test images", "seeds"});
   std::vector<Record> rows;
-  for (const AblationVariant& variant : plan_ablation(name, options)) {
+  const std::vector<AblationVariant> variants = plan_ablation(name, options);
+  for (const AblationVariant& variant : variants)  // before the first of them runs
+    for (const CellOptions& cell : plan_cells(variant.matrix)) check_cell(cell);
+  for (const AblationVariant& variant : variants) {
     fmt::print("{}: {}\n", name, variant.name);
     const std::vector<Record> cells = run_matrix(variant.matrix);
     for (const Group& group : groups_of(cells)) {
@@ -128,8 +130,10 @@ void run_ablation(std::string_view name, const MatrixOptions& options) {
       table.add({variant.name, group.task, group.mode, group.lambda > 0 ? fmt::format("{:g}", group.lambda) : "-",
                  small(of("nmse")), small(of("equivariance_before_1")), small(of("equivariance_digits_before_1")),
                  percent(of("accuracy_original")), percent(of("accuracy_moved")),
+                 fmt::format("{:.0f}, {:.0f}", of("train_digits").mean, of("test_digits").mean),
                  fmt::format("{}", of("accuracy_moved").count)});
       Record row{{"variant", variant.name}, {"task", group.task}, {"mode", group.mode}, {"lambda", group.lambda}};
+      row.set("train_digits", of("train_digits").mean).set("test_digits", of("test_digits").mean);
       for (const char* what :
            {"nmse", "equivariance_before_1", "equivariance_digits_before_1", "accuracy_original", "accuracy_moved"})
         if (const Statistic value = of(what); value.count > 0)

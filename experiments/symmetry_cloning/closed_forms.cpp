@@ -83,13 +83,9 @@ std::vector<Record> bounds() {
 
 /// E on shifted digits of a filter cloned from each source with the same steps.
 std::vector<Record> sources(const TaskDataOptions& options) {
-  TaskDataOptions few = options;
-  few.side = 14;
-  few.train_count = options.data.empty() ? 5000 : 10000;
-  few.test_count = 256;
-  const Mnist digits = load_task_digits(few);
+  const Mnist digits = digits_of_closed_forms(options);
   const auto rows_of = [](const ImageDataset& images) { return flatten_features(to_samples(images).inputs); };
-  const LayerFamily teacher({.height = few.side, .width = few.side, .kernel = 3, .boundary = Boundary::circular});
+  const LayerFamily teacher({.height = 14, .width = 14, .kernel = 3, .boundary = Boundary::circular});
   std::vector<int> shifts;
   for (int down = -3; down <= 3; ++down)
     for (int right = -3; right <= 3; ++right)
@@ -134,6 +130,14 @@ std::vector<Record> measure(const TaskDataOptions& data) {
 }
 
 }  // namespace
+
+Mnist digits_of_closed_forms(const TaskDataOptions& options) {
+  TaskDataOptions few = options;
+  few.side = 14;
+  few.train_count = options.data.empty() ? 5000 : 10000;
+  few.test_count = 256;
+  return load_task_digits(at_most_available(few));
+}
 
 std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::string& data_fingerprint,
                                          const std::filesystem::path& out) {

@@ -10,6 +10,10 @@
 
 namespace orbitgrad::experiments {
 
+/// The digits that cloning on images is measured with: of side 14, 5,000 generated ones, or the first 10,000 and 256 of
+/// a folder, or all that it has.
+Mnist digits_of_closed_forms(const TaskDataOptions& options);
+
 /// Records {what, measured, expected, holds}, `expected` a text. They are read from closed_forms.jsonl in the folder if
 /// it has them for these digits, on which alone they depend.
 std::vector<Record> measure_closed_forms(const TaskDataOptions& data, const std::string& data_fingerprint,

@@ -164,6 +164,14 @@ Mnist load_task_digits(const TaskDataOptions& options) {
           generate(options.test_count, generated_test_count, first_test_glyph)};
 }
 
+TaskDataOptions at_most_available(TaskDataOptions options) {
+  if (options.data.empty()) return options;
+  const Mnist images = read_images(options.data, glyph_side);
+  options.train_count = std::min(options.train_count, images.train.count);
+  options.test_count = std::min(options.test_count, images.test.count);
+  return options;
+}
+
 std::string fingerprint(const Mnist& digits) {
   const ImageDataset* const sets[] = {&digits.train, &digits.test};
   return fingerprint(sets);

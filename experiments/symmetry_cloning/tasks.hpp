@@ -70,6 +70,8 @@ struct TaskDataOptions {
 /// Digits at the asked side: read, or generated. Error: as load_mnist and load_cifar; more asked for than there are;
 /// another side.
 Mnist load_task_digits(const TaskDataOptions& options);
+/// The same with no more images of a folder than it has: min(asked, available); 0, all of them, stays 0.
+TaskDataOptions at_most_available(TaskDataOptions options);
 std::string fingerprint(const Mnist& digits);
 
 /// The digits of a task, [N, 1, side, side].
