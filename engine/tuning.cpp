@@ -8,15 +8,12 @@
 #include <sstream>
 #include <vector>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "engine/error.hpp"
 #include "engine/io/file.hpp"
 #include "engine/machine.hpp"
 #include "engine/ops/lattice_tables.hpp"
 #include "groups/fnv_hash.hpp"
+#include "kernels/single_thread.hpp"
 
 namespace orbitgrad {
 
@@ -51,22 +48,6 @@ struct Arrays {
         w(static_cast<std::size_t>(problem.w_size()), 0.25f),
         y(static_cast<std::size_t>(problem.y_size()), 0.75f) {}
   std::vector<float> x, w, y;
-};
-
-/// While it lives, parallel loops run on the calling thread.
-class OneThread {
- public:
-#ifdef _OPENMP
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-#else
-  OneThread() = default;
-#endif
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  [[maybe_unused]] int before_ = 1;
 };
 
 /// Of the calling thread, so that other programs do not count. Several threads would wait for one another, and a thread
@@ -170,7 +151,7 @@ double TunedCell::best() const {
 
 GroupConv2dTuning measure_group_conv2d_tuning(
     double most_flops, const std::function<void(const TunedCell&, std::int64_t, std::int64_t)>& report) {
-  const OneThread scope;  // the choice never looks at the number of threads
+  const kernels::SingleThread scope;  // the choice never looks at the number of threads
   const GroupConv2dTuning* const before = kernels::use_group_conv2d_tuning(nullptr);  // compared with the costs
   GroupConv2dTuning tuning;
   for (std::int64_t index = 0; index < GroupConv2dTuning::cells; ++index) {

@@ -14,6 +14,7 @@
 
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/parallel.hpp"
+#include "kernels/single_thread.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
@@ -21,27 +22,6 @@ namespace {
 using dnnl::memory;
 using Dims = memory::dims;
 using Tag = memory::format_tag;
-
-/// oneDNN takes the number of threads from OpenMP when a primitive is made and when it runs: both must see one.
-class OneThread {
- public:
-  OneThread() {
-#ifdef _OPENMP
-    before_ = omp_get_max_threads();
-    omp_set_num_threads(1);
-#endif
-  }
-  ~OneThread() {
-#ifdef _OPENMP
-    omp_set_num_threads(before_);
-#endif
-  }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  [[maybe_unused]] int before_ = 1;
-};
 
 const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
@@ -165,7 +145,7 @@ std::shared_ptr<const Compiled> compiled(ConvolutionOp op, const Conv2dProblem& 
   if (cache.size() >= most_entries) cache.clear();
   std::shared_ptr<const Compiled> made;
   try {
-    const OneThread one;
+    const SingleThread one;  // oneDNN asks for the number of threads when a primitive is made and when it runs
     made = compile(op, p, with_bias);
   } catch (const dnnl::error&) {  // unimplemented: remembered as null
   }
@@ -273,13 +253,13 @@ void for_each_slice(ConvolutionOp op, const Conv2dProblem& problem, bool with_bi
   float* packed = workspace<PackedFilters, float>(room[0] + room[1]);
   for (int longer = 0; longer < 2; ++longer) {
     if (room[longer] == 0) continue;
-    const OneThread one;
+    const SingleThread one;
     memory from = wrap(ready[longer]->w.plain, w), to = wrap(ready[longer]->w.wanted, packed + longer * room[0]);
     run_reorder(ready[longer]->w, from, to);
     filters[longer] = packed + longer * room[0];
   }
   parallel_for(slices, 1, [&, slices = slices, least = least](std::int64_t begin, std::int64_t end) {
-    const OneThread one;
+    const SingleThread one;
     for (std::int64_t slice = begin; slice < end; ++slice) {
       const std::int64_t first = problem.batch * slice / slices;
       const std::int64_t longer = problem.batch * (slice + 1) / slices - first - least;
