@@ -7,18 +7,21 @@
 //
 // Counters: ms and opponent_ms (medians), ratio = opponent / ours (median of pairs) with its extremes, gflops = dense
 // arithmetic per second. `step` is the three ops together on 32x32 maps and batch 16; `step_on_bank` the same against
-// filters that are expanded ahead.
+// filters that are expanded ahead. `forward_relu` is our forward with bias and ReLU in its epilogue; the opponent is
+// ours too, with the ReLU as a pass of its own.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <omp.h>
 
 #include <cmath>
+#include <functional>
 #include <vector>
 
 #include "bench/onednn_opponent.hpp"
 #include "bench/paired.hpp"
 #include "engine/random.hpp"
 #include "groups/lattice_group.hpp"
+#include "kernels/elementwise/elementwise.hpp"
 #include "kernels/group_conv2d/expanded.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
 
@@ -82,6 +85,23 @@ class Duel {
     opponent_->run(op_ == Op::forward ? x_.data() : y_.data(), bank_.data(), opponent_result_.data());
   }
 
+  /// relu(y) of the forward with a bias: in its epilogue, or by a second pass.
+  void forward_relu(bool is_one_pass) {
+    GroupConv2dProblem problem = problem_;
+    problem.relu = is_one_pass;
+    float* to = is_one_pass ? result_.data() : y_.data();
+    kernels::cpu::group_conv2d_forward<float>(problem, x_.data(), w_.data(), w_.data(), to);
+    if (is_one_pass) return;
+    const kernels::View<const float> y{.data = to, .rank = 1, .size = {problem.y_size()}, .stride = {1}};
+    kernels::cpu::unary<kernels::Relu, float, float>(
+        y, {.data = opponent_result_.data(), .rank = 1, .size = {problem.y_size()}, .stride = {1}});
+  }
+  bool relu_agrees() {
+    forward_relu(true);
+    forward_relu(false);
+    return result_ == opponent_result_;
+  }
+
   /// Largest difference of the two results relative to the largest value.
   double difference() {
     ours();
@@ -113,6 +133,31 @@ class Duel {
   std::unique_ptr<OnednnConvolution> opponent_;
 };
 
+/// Times both sides and writes the counters; `flops` of a call.
+void measure(benchmark::State& state, const std::function<void()>& ours, const std::function<void()>& opponent,
+             double flops, int threads) {
+  for (auto _ : state) {
+    const PairedTimes times = time_in_turn(ours, opponent, 9, 4e-3, threads == 1 ? processor_seconds : wall_seconds);
+    state.SetIterationTime(times.ours.median());
+    state.counters["ms"] = times.ours.median() * 1e3;
+    state.counters["opponent_ms"] = times.opponent.median() * 1e3;
+    state.counters["ratio"] = times.ratio;
+    state.counters["ratio_low"] = times.ratio_low;
+    state.counters["ratio_high"] = times.ratio_high;
+    state.counters["gflops"] = flops / times.ours.median() * 1e-9;
+  }
+}
+
+void run_relu(benchmark::State& state, const std::string& group, std::int64_t fields, std::int64_t size,
+              std::int64_t batch, int threads) {
+  omp_set_num_threads(threads);
+  Duel duel(Op::forward, group, fields, size, batch);
+  if (!duel.relu_agrees()) return state.SkipWithError("results differ");
+  measure(
+      state, [&] { duel.forward_relu(true); }, [&] { duel.forward_relu(false); }, duel.problem().flops(), threads);
+  state.SetLabel(std::string(duel.implementation()));
+}
+
 /// All ops of the list on one side, then on the other.
 void run(benchmark::State& state, const std::vector<Op>& ops, bool is_expanded, const std::string& group,
          std::int64_t fields, std::int64_t size, std::int64_t batch, int threads) {
@@ -125,24 +170,15 @@ void run(benchmark::State& state, const std::vector<Op>& ops, bool is_expanded, 
       return;
     }
   }
-  for (auto _ : state) {
-    const PairedTimes times = time_in_turn(
-        [&] {
-          for (const auto& duel : duels) duel->ours();
-        },
-        [&] {
-          for (const auto& duel : duels) duel->opponent(is_expanded);
-        },
-        9, 4e-3, threads == 1 ? processor_seconds : wall_seconds);
-    state.SetIterationTime(times.ours.median());
-    state.counters["ms"] = times.ours.median() * 1e3;
-    state.counters["opponent_ms"] = times.opponent.median() * 1e3;
-    state.counters["ratio"] = times.ratio;
-    state.counters["ratio_low"] = times.ratio_low;
-    state.counters["ratio_high"] = times.ratio_high;
-    state.counters["gflops"] =
-        static_cast<double>(ops.size()) * duels[0]->problem().flops() / times.ours.median() * 1e-9;
-  }
+  measure(
+      state,
+      [&] {
+        for (const auto& duel : duels) duel->ours();
+      },
+      [&] {
+        for (const auto& duel : duels) duel->opponent(is_expanded);
+      },
+      static_cast<double>(ops.size()) * duels[0]->problem().flops(), threads);
   std::string label;
   for (const auto& duel : duels) {
     if (!label.empty()) label += ',';
@@ -151,11 +187,13 @@ void run(benchmark::State& state, const std::vector<Op>& ops, bool is_expanded, 
   state.SetLabel(label);
 }
 
-void add(const std::string& name, const std::vector<Op>& ops, bool is_expanded, const std::string& group,
-         std::int64_t fields, std::int64_t size, std::int64_t batch, int threads) {
+/// body(state, group, fields, map, batch, threads).
+template <class Body>
+void add(const std::string& name, const std::string& group, std::int64_t fields, std::int64_t size, std::int64_t batch,
+         int threads, Body body) {
   benchmark::RegisterBenchmark(
       fmt::format("{}/{}/fields:{}/map:{}/batch:{}/threads:{}", name, group, fields, size, batch, threads).c_str(),
-      [=](benchmark::State& state) { run(state, ops, is_expanded, group, fields, size, batch, threads); })
+      [=](benchmark::State& state) { body(state, group, fields, size, batch, threads); })
       ->UseManualTime()
       ->Iterations(1)
       ->Unit(benchmark::kMillisecond);
@@ -169,17 +207,24 @@ int main(int argc, char** argv) {
   const std::pair<Op, const char*> ops[] = {
       {Op::forward, "forward"}, {Op::input_gradient, "input_gradient"}, {Op::filter_gradient, "filter_gradient"}};
   using orbitgrad::bench::add;
+  const auto duel = [](std::vector<Op> list, bool is_expanded) {
+    return [=](benchmark::State& state, const auto&... sizes) {
+      orbitgrad::bench::run(state, list, is_expanded, sizes...);
+    };
+  };
   for (const int threads : {1, 2})
     for (const std::string group : {"p4", "p4m"}) {
       for (const auto& [op, op_name] : ops)
         for (const std::int64_t size : {28, 8})
           for (const std::int64_t batch : {1, 16, 128})
             for (const std::int64_t fields : {1, 8, 16, 32})
-              add(op_name, {op}, false, group, fields, size, batch, threads);
+              add(op_name, group, fields, size, batch, threads, duel({op}, false));
       for (const bool is_expanded : {false, true})
         for (const std::int64_t fields : {8, 16, 32, 64})
-          add(is_expanded ? "step_on_bank" : "step", {Op::forward, Op::input_gradient, Op::filter_gradient},
-              is_expanded, group, fields, 32, 16, threads);
+          add(is_expanded ? "step_on_bank" : "step", group, fields, 32, 16, threads,
+              duel({Op::forward, Op::input_gradient, Op::filter_gradient}, is_expanded));
+      for (const std::int64_t fields : {8, 32})
+        add("forward_relu", group, fields, 32, 16, threads, orbitgrad::bench::run_relu);
     }
   orbitgrad::bench::forced_implementation = orbitgrad::bench::take_implementation(argc, argv);
   benchmark::Initialize(&argc, argv);

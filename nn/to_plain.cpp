@@ -29,6 +29,15 @@ Conv2dOptions plain_options(const GroupConv2dOptions& options) {
           .padding_mode = options.padding_mode};
 }
 
+/// A convolution of regular features as one of channels, and its ReLU as a layer of its own.
+std::shared_ptr<Module> plain_convolution(const Tensor& bank, const Tensor& bias, const GroupConv2dOptions& options) {
+  auto convolution = std::make_shared<Conv2d>(bank, bias, plain_options(options));
+  if (!options.relu) return convolution;
+  auto both = std::make_shared<Sequential>();
+  both->add("convolution", std::move(convolution)).add<Relu>("relu");
+  return both;
+}
+
 void require_square_lattice(std::string_view layer, const groups::LatticeGroup& group) {
   require(!group.is_hexagonal(), op,
           "{} over {} works on hexagons, which ordinary layers do not mask. Keep the network.", layer, group.name);
@@ -83,16 +92,14 @@ std::shared_ptr<Module> LiftConv2d::plain(PlainFeatures& features) const {
   require_images("LiftConv2d", features);
   require_square_lattice("LiftConv2d", group_);
   features.order = group_.order();
-  return std::make_shared<Conv2d>(lift_filter_bank(weight_, group_), repeat(bias_, features.order),
-                                  plain_options(convolution_));
+  return plain_convolution(lift_filter_bank(weight_, group_), repeat(bias_, features.order), convolution_);
 }
 
 std::shared_ptr<Module> GroupConv2d::plain(PlainFeatures& features) const {
   require(features.order == group_.order(), op,
           "GroupConv2d over {} needs regular features of its group before it. Begin with LiftConv2d.", group_.name);
   require_square_lattice("GroupConv2d", group_);
-  return std::make_shared<Conv2d>(group_filter_bank(weight_, group_), repeat(bias_, features.order),
-                                  plain_options(convolution_));
+  return plain_convolution(group_filter_bank(weight_, group_), repeat(bias_, features.order), convolution_);
 }
 
 std::shared_ptr<Module> FibreLinear::plain(PlainFeatures& features) const {

@@ -10,7 +10,8 @@
 namespace orbitgrad::nn {
 
 /// The outputs are those of an evaluation pass of the network, up to rounding; regular features that it returns stand
-/// as channels. Names stay, layers that do nothing in evaluation and folded ones go. The weights are copies. Input:
+/// as channels. Names stay, layers that do nothing in evaluation and folded ones go; a group convolution with its ReLU
+/// (GroupConv2dOptions::relu) becomes the two layers `convolution` and `relu`. The weights are copies. Input:
 /// images [N, C, H, W]. Error: a layer has no plain form.
 std::shared_ptr<Module> to_plain(const Module& network);
 

@@ -52,7 +52,8 @@ GroupConv2dOptions group_options(const Call& call) {
           .groups = call.integer("groups"),
           .padding_mode = padding_mode(call),
           .allow_broken_symmetry = call.flag("allow_broken_symmetry"),
-          .implementation = call.word("implementation")};
+          .implementation = call.word("implementation"),
+          .relu = call.flag("relu")};
 }
 
 std::vector<Setting> group_settings() {
@@ -60,6 +61,7 @@ std::vector<Setting> group_settings() {
   settings.insert(settings.begin(), group_setting());
   settings.push_back(flag("allow_broken_symmetry", "false", "accept a stride that does not meet both borders"));
   settings.push_back(choice("implementation", "", "forced algorithm, the best when empty", {}));
+  settings.push_back(flag("relu", "false", "the result is relu(y), in the same pass"));
   return settings;
 }
 
@@ -78,7 +80,7 @@ Op lift_op() {
               },
           .examples = {
               {.tensors = {{"x", {1, 2, 4, 4}}, {"w", {2, 2, 3, 3}}, {"b", {2}}},
-               .settings = {{"group", "p4"}, {"padding", "1"}}},
+               .settings = {{"group", "p4"}, {"padding", "1"}, {"relu", "true"}}},
               {.tensors = {{"x", {2, 2, 5, 5}}, {"w", {2, 1, 3, 3}}},
                .settings = {{"group", "p4m"}, {"stride", "2"}, {"groups", "2"}}},
               {.tensors = {{"x", {1, 1, 5, 5}}, {"w", {1, 1, 3, 3}}, {"b", {1}}}, .settings = {{"group", "p6m"}}}}};
@@ -99,14 +101,14 @@ Op group_op() {
           [](const Call& call) {
             return group_conv2d(call["x"], call["w"], call["b"], call.group(), group_options(call));
           },
-      .examples = {
-          {.tensors = {{"x", {1, 2, 4, 3, 3}}, {"w", {2, 2, 4, 3, 3}}, {"b", {2}}},
-           .settings = {{"group", "p4"}, {"padding", "1"}}},
-          {.tensors = {{"x", {1, 1, 8, 3, 3}}, {"w", {1, 1, 8, 2, 2}}, {"b", {1}}}, .settings = {{"group", "p4m"}}},
-          {.tensors = {{"x", {2, 2, 2, 3, 4}}, {"w", {2, 1, 2, 3, 3}}},
-           .settings = {{"group", "pm"}, {"groups", "2"}, {"padding", "1"}, {"padding_mode", "circular"}}},
-          {.tensors = {{"x", {1, 1, 6, 3, 3}}, {"w", {1, 1, 6, 3, 3}}},
-           .settings = {{"group", "p6"}, {"padding", "1"}}}}};
+      .examples = {{.tensors = {{"x", {1, 2, 4, 3, 3}}, {"w", {2, 2, 4, 3, 3}}, {"b", {2}}},
+                    .settings = {{"group", "p4"}, {"padding", "1"}}},
+                   {.tensors = {{"x", {1, 1, 8, 3, 3}}, {"w", {1, 1, 8, 2, 2}}, {"b", {1}}},
+                    .settings = {{"group", "p4m"}, {"relu", "true"}}},
+                   {.tensors = {{"x", {2, 2, 2, 3, 4}}, {"w", {2, 1, 2, 3, 3}}},
+                    .settings = {{"group", "pm"}, {"groups", "2"}, {"padding", "1"}, {"padding_mode", "circular"}}},
+                   {.tensors = {{"x", {1, 1, 6, 3, 3}}, {"w", {1, 1, 6, 3, 3}}},
+                    .settings = {{"group", "p6"}, {"padding", "1"}}}}};
 }
 
 Op filter_bank_op(std::string name, std::string shape, std::string summary,

@@ -17,7 +17,8 @@ GroupConv3dOptions options_of(const Call& call) {
           .groups = call.integer("groups"),
           .padding_mode = call.word("padding_mode") == "circular" ? PadMode::circular : PadMode::zero,
           .allow_broken_symmetry = call.flag("allow_broken_symmetry"),
-          .implementation = call.word("implementation")};
+          .implementation = call.word("implementation"),
+          .relu = call.flag("relu")};
 }
 
 using Convolution = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const groups::VoxelGroup&,
@@ -35,7 +36,8 @@ Op convolution(std::string name, std::string summary, std::string x, std::string
                        integer("dilation", "1", "distance of the kernel's taps"),
                        integer("groups", "1", "channel groups that see only each other"), padding_mode_setting(),
                        flag("allow_broken_symmetry", "false", "accept a stride that does not meet both borders"),
-                       choice("implementation", "", "forced algorithm, the best when empty", {})},
+                       choice("implementation", "", "forced algorithm, the best when empty", {}),
+                       flag("relu", "false", "the result is relu(y), in the same pass")},
           .run =
               [function](const Call& call) {
                 return function(call["x"], call["w"], call["b"], groups::voxel_group(call.word("group")),
@@ -66,13 +68,13 @@ std::vector<Op> voxel_ops() {
           "[N, C, D, H, W]", "[K, C / groups, k, k, k]", lift_conv3d,
           {{.tensors = {{"x", {1, 2, 3, 3, 2}}, {"w", {1, 2, 2, 2, 2}}, {"b", {1}}}, .settings = {{"group", "C4"}}},
            {.tensors = {{"x", {1, 1, 2, 2, 2}}, {"w", {1, 1, 3, 3, 3}}},
-            .settings = {{"group", "O"}, {"padding", "1"}}}}),
+            .settings = {{"group", "O"}, {"padding", "1"}, {"relu", "true"}}}}),
       convolution(
           "group_conv3d",
           "y[n,k,s,o] = b[k] + sum_{c,t,u} x[n, c, t, o stride + u dilation - padding] w[k, c, h_s^-1 h_t, h_s^-1 u]",
           "[N, C, |G|, D, H, W]", "[K, C / groups, |G|, k, k, k]", group_conv3d,
           {{.tensors = {{"x", {1, 2, 2, 2, 2, 3}}, {"w", {2, 2, 2, 2, 2, 2}}, {"b", {2}}},
-            .settings = {{"group", "C2"}}},
+            .settings = {{"group", "C2"}, {"relu", "true"}}},
            {.tensors = {{"x", {1, 1, 12, 2, 1, 2}}, {"w", {1, 1, 12, 1, 1, 1}}}, .settings = {{"group", "T"}}}}),
       action("act_on_volume", "L_h x on volumes, voxel by voxel about the centre", "[..., D, H, W]", {2, 3, 3, 2},
              act_on_volume),

@@ -18,6 +18,7 @@
 #include "engine/autograd/node.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/ops/product.hpp"
+#include "engine/ops/relu_gradient.hpp"
 #include "engine/ops/shape_ops.hpp"
 
 namespace orbitgrad::bilinear {
@@ -47,7 +48,7 @@ struct ConvolutionNode : Node {
 };
 
 template <class Convolution>
-struct ForwardNode final : ConvolutionNode<Convolution> {
+struct ForwardNode : ConvolutionNode<Convolution> {
   using ConvolutionNode<Convolution>::ConvolutionNode;
   std::string_view name() const override { return Convolution::name; }
   std::vector<Tensor> backward(const Tensor& dy) override {
@@ -61,6 +62,16 @@ struct ForwardNode final : ConvolutionNode<Convolution> {
     if constexpr (requires { Convolution::bias_gradient_name; })
       if (this->needs(2)) return bias_gradient(this->convolution_, dy);
     return {};
+  }
+};
+
+/// relu of the convolution: its gradients are those of the convolution at dy where y > 0.
+template <class Convolution>
+struct RectifiedNode final : ForwardNode<Convolution> {
+  using ForwardNode<Convolution>::ForwardNode;
+  Saves saves() const override { return this->saves_ | Saves::the_output(); }
+  std::vector<Tensor> backward(const Tensor& dy) override {
+    return ForwardNode<Convolution>::backward(relu_gradient(dy, this->output().detach()));
   }
 };
 
@@ -108,15 +119,29 @@ Tensor computed(std::string_view op, const Shape& shape, const Tensor& like, Ker
   return result;
 }
 
+/// y without its node.
+template <class Convolution>
+Tensor computed_forward(const Convolution& convolution, const Tensor& x, const Tensor& w, const Tensor& bias) {
+  return computed(Convolution::name, convolution.y_shape, x, [&]<class T>(TypeTag<T>, T* result) {
+    const Tensor dense_bias = bias.defined() ? contiguous(bias) : Tensor();
+    convolution.template forward<T>(x.device(), convolution.rounding.factor(x).template data<T>(),
+                                    convolution.rounding.factor(w).template data<T>(),
+                                    bias.defined() ? dense_bias.data<T>() : nullptr, result);
+  });
+}
+
 template <class Convolution>
 Tensor forward(Shared<Convolution> convolution, const Tensor& x, const Tensor& w, const Tensor& bias) {
-  Tensor y = computed(Convolution::name, convolution->y_shape, x, [&]<class T>(TypeTag<T>, T* result) {
-    const Tensor dense_bias = bias.defined() ? contiguous(bias) : Tensor();
-    convolution->template forward<T>(x.device(), convolution->rounding.factor(x).template data<T>(),
-                                     convolution->rounding.factor(w).template data<T>(),
-                                     bias.defined() ? dense_bias.data<T>() : nullptr, result);
-  });
-  return record<ForwardNode<Convolution>>(std::move(y), {&x, &w, &bias}, std::move(convolution), x, w);
+  return record<ForwardNode<Convolution>>(computed_forward(*convolution, x, w, bias), {&x, &w, &bias},
+                                          std::move(convolution), x, w);
+}
+
+/// relu(forward(convolution, x, w, bias)), which the kernels of `rectified` write.
+template <class Convolution>
+Tensor rectified_forward(const Convolution& rectified, Shared<Convolution> convolution, const Tensor& x,
+                         const Tensor& w, const Tensor& bias) {
+  return record<RectifiedNode<Convolution>>(computed_forward(rectified, x, w, bias), {&x, &w, &bias},
+                                            std::move(convolution), x, w);
 }
 
 template <class Convolution>

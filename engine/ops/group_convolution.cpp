@@ -135,7 +135,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   convolution->x_shape = padded.shape();
   convolution->w_shape = w.shape();
   convolution->y_shape = {problem.batch, problem.out_fields, problem.order, problem.out_height(), problem.out_width()};
-  const Tensor y = bilinear::forward<Convolution>(std::move(convolution), padded, taps, bias);
+  const Tensor y = group_convolution::forward(std::move(convolution), options.relu, padded, taps, bias);
   return has_corners ? hexagonal::on_domain(y) : y;
 }
 

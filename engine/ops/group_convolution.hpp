@@ -24,6 +24,8 @@ struct GroupConv2dOptions {
   /// One of group_conv2d_implementations, "orbit_gather" on every device, or empty: chosen on the cpu by measured
   /// timings, where the forward is then equivariant bit for bit; elsewhere the best.
   std::string implementation = {};
+  /// The result is relu(y), written in the same pass, with the bits of the op relu.
+  bool relu = false;
 };
 
 /// What can be forced on a device, by name. "orbit_gather" and "irrep_blocks" are equivariant bit for bit.

@@ -7,6 +7,7 @@
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/convolution3d.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/elementary.hpp"
 #include "engine/ops/group_convolution_parts.hpp"
 #include "engine/ops/indexing.hpp"
 #include "engine/ops/voxel_tables.hpp"
@@ -87,7 +88,8 @@ Tensor convolve_expanded(const Tensor& x, const Tensor& w, const Tensor& bias, c
                           {options.stride, options.padding, options.dilation, options.groups, options.padding_mode});
   const Tensor by_field =
       reshape(y, {problem.batch, problem.out_fields, problem.order, y.size(-3), y.size(-2), y.size(-1)});
-  return bias.defined() ? by_field + reshape(bias, {problem.out_fields, 1, 1, 1, 1}) : by_field;
+  const Tensor biased = bias.defined() ? by_field + reshape(bias, {problem.out_fields, 1, 1, 1, 1}) : by_field;
+  return options.relu ? relu(biased) : biased;
 }
 
 /// The implementation asked for, or the best of the device: "expanded" or the registry's own copy of the name.
@@ -163,7 +165,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const grou
   convolution->w_shape = w.shape();
   const kernels::Size3 out = problem.out_size();
   convolution->y_shape = {problem.batch, problem.out_fields, problem.order, out[0], out[1], out[2]};
-  return bilinear::forward<Convolution>(std::move(convolution), padded, w, bias);
+  return group_convolution::forward(std::move(convolution), options.relu, padded, w, bias);
 }
 
 const groups::VoxelMatrix& matrix_of(std::string_view op, const groups::VoxelGroup& group, int element) {

@@ -59,6 +59,16 @@ struct GroupConvolution {
   }
 };
 
+/// y, or relu(y) from the same kernels.
+template <class Convolution>
+Tensor forward(std::shared_ptr<Convolution> convolution, bool relu, const Tensor& x, const Tensor& w,
+               const Tensor& bias) {
+  if (!relu) return bilinear::forward<Convolution>(std::move(convolution), x, w, bias);
+  Convolution rectified = *convolution;
+  rectified.problem.relu = true;
+  return bilinear::rectified_forward<Convolution>(rectified, std::move(convolution), x, w, bias);
+}
+
 /// x [N, C, (|G|,) sizes], w [K, C / groups, (|G|,) taps], with |G| unless the op lifts.
 template <class Lattice, bool is_lifting>
 void require_ranks(const Tensor& x, const Tensor& w, std::int64_t order, int axes) {

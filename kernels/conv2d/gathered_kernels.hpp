@@ -44,7 +44,7 @@ __global__ __launch_bounds__(tile_threads, Tile::blocks_at_least) void gathered_
     if (field >= p.out_fields || column >= p.out_columns()) return;
     const std::int64_t image = std::int64_t{column / field_size} * p.groups * p.out_fields;
     const T bias = bias_or_null == nullptr ? T{0} : bias_or_null[first_field + field];
-    out[(image + first_field + field) * field_size + column % field_size] = sum + bias;
+    out[(image + first_field + field) * field_size + column % field_size] = p.result(sum, bias);
   });
 }
 

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "kernels/conv2d/conv2d.hpp"
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/gemm/register_tile.hpp"
 
 namespace orbitgrad::kernels {
@@ -49,9 +50,15 @@ struct GatheredProduct {
 
   std::int32_t batch = 0, groups = 1, in_fields = 0, out_fields = 0, in_elements = 1, out_elements = 1;
   GatheredAxis rows, columns;
+  bool relu = false;                              // of the result, NaN stays
   std::int32_t matrices[max_order][4] = {};       // h_s; without meaning if out_elements is 1: then h_s is 1
   std::int32_t image[max_order][max_order] = {};  // [s][g]: index of h_s g
 
+  /// What is written for a sum and the bias of its field.
+  template <class T>
+  __device__ T result(T sum, T bias) const {
+    return relu ? Relu{}(sum + bias) : sum + bias;
+  }
   ORBITGRAD_HOST_DEVICE std::int32_t taps() const { return rows.kernel * columns.kernel; }
   ORBITGRAD_HOST_DEVICE std::int32_t depth() const { return in_elements * taps(); }  // of one input field
   ORBITGRAD_HOST_DEVICE std::int32_t in_plane() const { return rows.in * columns.in; }

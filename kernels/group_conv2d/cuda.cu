@@ -39,6 +39,7 @@ GatheredProduct forward_product(const GroupConv2dProblem& p) {
                   i32(p.dilation),  i32(p.padding)};
   product.columns = {i32(p.in_width), i32(p.out_width()), i32(p.kernel), i32(p.stride), 1,
                      i32(p.dilation), i32(p.padding)};
+  product.relu = p.relu;
   for (std::int64_t s = 0; s < p.order; ++s) {
     std::copy_n(p.matrices + 4 * s, 4, product.matrices[s]);
     for (std::int64_t t = 0; t < (p.in_order == 1 ? 0 : p.order); ++t)
@@ -54,6 +55,7 @@ GatheredProduct transposed_product(const GroupConv2dProblem& p) {
   std::swap(product.in_elements, product.out_elements);
   product.rows = transposed(product.rows);
   product.columns = transposed(product.columns);
+  product.relu = false;
   return product;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/group_conv2d/orbit_tables.hpp"
 #include "kernels/parallel.hpp"
@@ -89,6 +90,10 @@ void expanded_forward(const GroupConv2dProblem& problem, const T* x, const T* w,
       std::fill(bias + k * problem.order, bias + (k + 1) * problem.order, bias_or_null[k]);
   }
   conv2d_forward<T>(expanded_problem(problem), x, bank, bias, y);
+  if (problem.relu)
+    parallel_for(problem.y_size(), 1 << 15, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) y[i] = Relu{}(y[i]);
+    });
 }
 
 template <class T>

@@ -42,6 +42,12 @@ __global__ void repeat_bias(std::int64_t size, std::int64_t order, const T* bias
 }
 
 template <class T>
+__global__ void rectify(std::int64_t size, T* y) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i < size) y[i] = Relu{}(y[i]);
+}
+
+template <class T>
 void launch_expand_filter(const GroupConv2dProblem& p, const T* w, T* bank) {
   const std::int64_t size = p.w_size() * p.order;
   if (size > 0)
@@ -84,6 +90,8 @@ void expanded_forward(const GroupConv2dProblem& p, const T* x, const T* w, const
     launch("group_conv2d.forward/repeat_bias", repeat_bias<T>, {.grid = blocks_for(channels, 128), .block = 128},
            channels, p.order, bias_or_null, bias.as<T>());
   launch_plain_convolution<Conv2dForward, T>(p, x, bank.data(), bias.as<T>(), y);
+  if (p.relu)
+    launch("group_conv2d.forward/relu", rectify<T>, {.grid = blocks_for(p.y_size(), 128), .block = 128}, p.y_size(), y);
 }
 template <class T>
 void expanded_input_gradient(const GroupConv2dProblem& p, const T* dy, const T* w, T* dx) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/reduce.hpp"
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
 
 namespace orbitgrad::kernels {
@@ -77,7 +78,8 @@ __global__ void formula_forward(LatticeProblem p, const T* x, const T* w, const 
         sum = std::fma(x[(plane * size.in_height + row) * size.in_width + column],
                        w[(out.field * p.channels_in() + c) * p.in_order * p.taps + p.offset(out.element, t, u)], sum);
       }
-  y[i] = sum + (bias_or_null == nullptr ? T{0} : bias_or_null[out.field]);
+  sum += bias_or_null == nullptr ? T{0} : bias_or_null[out.field];
+  y[i] = size.relu ? Relu{}(sum) : sum;
 }
 
 /// The outputs that met the input element, instead of scattering each output.

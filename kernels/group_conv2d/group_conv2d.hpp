@@ -23,6 +23,7 @@ struct GroupConv2dProblem {
   const std::int32_t* matrices = nullptr;        ///< [order, 4]: h_s on an offset (row, col), row-major, det +1 or -1
   const std::int32_t* filter_element = nullptr;  ///< [order, order]: index of h_s^-1 h_t at [s, t]
   std::string_view implementation = {};          ///< forced by name; empty, or one without support: automatic choice
+  bool relu = false;                             ///< the forward writes relu(y), NaN stays; gradients do not look at it
 
   std::int64_t out_height() const { return Conv2dProblem::out_size(in_height, kernel, stride, padding, dilation); }
   std::int64_t out_width() const { return Conv2dProblem::out_size(in_width, kernel, stride, padding, dilation); }

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/group_conv2d/irrep_tile.hpp"
 #include "kernels/group_conv2d/orbit_tables.hpp"
@@ -29,6 +30,7 @@ struct IrrepProblem {
   OrbitReads reads;
   const T *in, *bias;
   T* out;
+  bool relu = false;
   // a[f, c, w, g] = filter[f filter_out + c filter_in + filter_offset[w order + g]]
   const T* filter;
   std::int64_t filter_out, filter_in;
@@ -100,7 +102,7 @@ void multiply(const IrrepProblem<T>& problem, MicroKernel<T>* kernel, std::int64
                sums + t * tile_sums + (product.out * problem.row_tiles + i) * problem.rows * columns, columns, false);
 }
 
-/// Transforms the sums [tile][sum][field][column] back, adds the bias and writes them.
+/// Transforms the sums [tile][sum][field][column] back, adds the bias, takes the ReLU and writes them.
 template <class Irreps, class T>
 void write_outputs(const IrrepProblem<T>& problem, const IrrepTile<Irreps, T>* tiles, std::int64_t count,
                    const T* sums) {
@@ -115,6 +117,8 @@ void write_outputs(const IrrepProblem<T>& problem, const IrrepTile<Irreps, T>* t
         Irreps::inverse(value);
         if (problem.bias != nullptr)
           for (int s = 0; s < Irreps::order; ++s) value[s] += broadcast(problem.bias[f]);
+        if (problem.relu)
+          for (int s = 0; s < Irreps::order; ++s) value[s] = Relu{}(value[s]);
         const LaneRuns<T>& runs = tiles[t].out_runs();
         for (int run = 0; run < runs.count[half]; ++run) {
           const LaneRun to = runs.runs[half][run];
@@ -193,6 +197,7 @@ void irrep_blocks_forward(const GroupConv2dProblem& problem, const T* x, const T
   product.filter_in = problem.in_order * problem.kernel * problem.kernel;
   product.filter_out = product.in_fields * product.filter_in;
   product.filter_offset = product.reads.filter_entry;
+  product.relu = problem.relu;
   product.plan(problem.order);
   const std::int64_t in_plane = problem.in_height * problem.in_width;
   const std::int64_t out_plane = problem.out_height() * problem.out_width();

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/gemm/workspace.hpp"
 #include "kernels/group_conv2d/column_tile.hpp"
 #include "kernels/group_conv2d/orbit_tables.hpp"
@@ -30,6 +31,7 @@ struct GatheredProduct {
   const T* filter;
   std::int64_t filter_out, filter_in;
   const std::int32_t* filter_offset;
+  bool relu = false;
 };
 
 template <class T>
@@ -101,7 +103,8 @@ void pack_filter(const GatheredProduct<T>& product, const Plan& plan, T* to) {
                });
 }
 
-/// Adds the bias and writes the outputs [first, last) of one column tile: sums is [last - first][fields][columns].
+/// Adds the bias, takes the ReLU and writes the outputs [first, last) of one column tile, from sums
+/// [last - first][fields][columns].
 template <class T>
 void write_outputs(const GatheredProduct<T>& product, const Plan& plan, const LaneRuns<T>& runs, std::int64_t first,
                    std::int64_t last, const T* sums) {
@@ -113,6 +116,7 @@ void write_outputs(const GatheredProduct<T>& product, const Plan& plan, const La
       for (int half = 0; half < 2; ++half) {
         Vector<T> value = load(values + half * lanes<T>);
         if (product.bias != nullptr) value += broadcast(product.bias[f]);
+        if (product.relu) value = Relu{}(value);
         for (int run = 0; run < runs.count[half]; ++run)
           masked_store(target + runs.runs[half][run].offset, runs.runs[half][run].mask, value);
       }
@@ -185,6 +189,7 @@ void orbit_gather_forward(const GroupConv2dProblem& problem, const T* x, const T
     product.filter = w + group * out_fields * in_fields * rows.depth;
     product.filter_out = in_fields * rows.depth, product.filter_in = rows.depth;
     product.filter_offset = natural.of(0);
+    product.relu = problem.relu;
     run(product);
   }
 }

@@ -56,7 +56,7 @@ __global__ void orbit_gather(GatheredProduct p, std::int32_t channels, std::int3
   const T bias = bias_or_null == nullptr ? T{0} : bias_or_null[field];
   T* target = out + (std::int64_t{n} * p.groups * p.out_fields + field) * elements * positions + o;
   SIM_UNROLL
-  for (int s = 0; s < elements; ++s) target[std::int64_t{s} * positions] = sum[s] + bias;
+  for (int s = 0; s < elements; ++s) target[std::int64_t{s} * positions] = p.result(sum[s], bias);
 }
 
 /// p.out_elements is 1, 2, 4 or 8: the orders of the subgroups of D4.

@@ -51,6 +51,7 @@ struct GroupConv3dProblem {
   const std::int32_t* filter_element = nullptr;  ///< [order, order]: index of h_s^-1 h_t at [s, t]
   const FrameTransform* transform = nullptr;     ///< null: no irrep blocks
   std::string_view implementation = {};          ///< forced by name; empty: automatic choice
+  bool relu = false;                             ///< the forward writes relu(y), NaN stays; gradients do not look at it
 
   Size3 out_size() const {
     Size3 size;

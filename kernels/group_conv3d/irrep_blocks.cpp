@@ -1,6 +1,7 @@
 // Irrep blocks in three dimensions, forward and input gradient: both are one product, with the base filter or its
 // transpose. A tile of positions passes through all of it: lowered, transformed into panels, multiplied block by block,
 // transformed back.
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/group_conv3d/frame_tile.hpp"
 #include "kernels/group_conv3d/implementations.hpp"
 #include "kernels/group_conv3d/padded_fields.hpp"
@@ -24,6 +25,7 @@ struct Blocks {
   std::vector<std::int32_t> entry = {};  // [w, g]
   const T *filter = nullptr, *bias = nullptr;
   std::int64_t filter_out = 0, filter_in = 0;
+  bool relu = false;
 
   /// Rows (field, i) and depth (c, w, j) of a block's product.
   RowTiles rows(const FrameBlock& block) const { return RowTiles(out_fields * block.degree); }
@@ -131,8 +133,9 @@ void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, con
       T* target = out + (field * order + s) * positions + first;
       for (std::int64_t i = 0; i < tile.count(); i += lanes<T>) {
         const auto valid = std::min<std::int64_t>(lanes<T>, tile.count() - i);
+        const Vector<T> value = inverse.element(s, pairs + i, width, bias);
         masked_store(target + i, static_cast<std::uint32_t>((std::uint64_t{1} << valid) - 1),
-                     inverse.element(s, pairs + i, width, bias));
+                     problem.relu ? Relu{}(value) : value);
       }
     }
   }
@@ -214,6 +217,7 @@ void irrep_blocks3d_forward(const GroupConv3dProblem& problem, const T* x, const
   const std::int64_t in_fields = problem.in_fields / problem.groups, out_fields = problem.out_fields / problem.groups;
   auto blocks = blocks_of<T>(problem, forward_walk(problem), in_fields, problem.in_order, out_fields);
   blocks.entry = blocks.reads.entry;
+  blocks.relu = problem.relu;
   blocks.filter_in = problem.in_order * problem.taps(), blocks.filter_out = in_fields * blocks.filter_in;
   run_images(blocks, problem, w, bias_or_null, x, y);
 }

@@ -2,6 +2,7 @@
 // input field in its own order, so that a rotated input gives the rotated output bit for bit.
 #include <vector>
 
+#include "kernels/elementwise/formulas.hpp"
 #include "kernels/group_conv3d/implementations.hpp"
 #include "kernels/group_conv3d/orbit_tables3d.hpp"
 #include "kernels/group_conv3d/padded_fields.hpp"
@@ -21,6 +22,7 @@ struct Gather {
   std::vector<std::int32_t> rows, entry;                        // [outputs, depth], [depth]
   const T *filter, *bias;
   std::int64_t filter_out, filter_in;
+  bool relu = false;
 
   std::int64_t taps() const { return kernel * kernel * kernel; }
   std::int64_t depth() const { return planes * taps(); }
@@ -86,8 +88,10 @@ void run(const Gather<T>& problem, std::int64_t images, const T* in, std::int64_
     for (std::int64_t f = 0; f < problem.out_fields; ++f) {
       const T bias = problem.bias == nullptr ? T{0} : problem.bias[f];
       for (std::int64_t s = 0; s < problem.outputs; ++s)
-        for (std::int64_t i = 0; i < tile.count(); ++i)
-          out[(f * problem.outputs + s) * positions + first + i] = sums[f * row + s * width + i] + bias;
+        for (std::int64_t i = 0; i < tile.count(); ++i) {
+          const T value = sums[f * row + s * width + i] + bias;
+          out[(f * problem.outputs + s) * positions + first + i] = problem.relu ? Relu{}(value) : value;
+        }
     }
   };
   for (std::int64_t n = 0; n < images; ++n, in += in_image, out += out_image) {
@@ -124,7 +128,8 @@ void orbit_gather3d_forward(const GroupConv3dProblem& problem, const T* x, const
                    nullptr,
                    nullptr,
                    0,
-                   0};
+                   0,
+                   problem.relu};
   for (std::int64_t d = 0; d < gather.depth(); ++d) gather.entry.push_back(static_cast<std::int32_t>(d));
   gather.filter_in = gather.depth(), gather.filter_out = gather.in_fields * gather.depth();
   const std::int64_t in = gather.in_fields * problem.in_order * volume(problem.in_size);

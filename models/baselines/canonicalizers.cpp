@@ -43,12 +43,13 @@ DirectCanonicalizer::DirectCanonicalizer(LatticeGroup group, std::int64_t channe
     : group_(std::move(group)), network_(add_child<nn::Sequential>("network")) {
   require(options.layers >= 1 && options.kernel % 2 == 1, "DirectCanonicalizer",
           "takes one layer or more and an odd kernel, got {} layers and kernel {}.", options.layers, options.kernel);
-  const GroupConv2dOptions convolution{.padding = (options.kernel - 1) / 2, .implementation = "orbit_gather"};
+  GroupConv2dOptions convolution{
+      .padding = (options.kernel - 1) / 2, .implementation = "orbit_gather", .relu = options.layers > 1};
   const nn::LayerOptions layer{.gain = 2, .dtype = options.dtype};
   network_->add<nn::LiftConv2d>("lift", group_, channels, options.fields, options.kernel, key.split(0), convolution,
                                 layer);
   for (int i = 1; i < options.layers; ++i) {
-    network_->add<nn::Relu>(fmt::format("relu{}", i));
+    convolution.relu = i + 1 < options.layers;
     network_->add<nn::GroupConv2d>(fmt::format("conv{}", i), group_, options.fields, options.fields, options.kernel,
                                    key.split(static_cast<std::uint64_t>(i)), convolution, layer);
   }

@@ -5,6 +5,7 @@
 
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/convolution.hpp"
+#include "engine/ops/elementary.hpp"
 #include "engine/ops/symmetry.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
@@ -113,6 +114,7 @@ TEST(GroupConvolution, IsEquivariantForEveryElement) {
         for (const std::string& implementation : implementations()) {
           GroupConv2dOptions options = setting.options;
           options.implementation = implementation;
+          options.relu = setting.kernel == 2;
           SCOPED_TRACE(setting.text(group, lifting) + implementation);
           const Inputs in = setting.inputs(group, lifting);
           const auto moved = [&](const Tensor& x, int h) {
@@ -146,6 +148,43 @@ TEST(GroupConvolution, DerivativesOfForcedImplementations) {
       const LatticeGroup group = lattice_group("p4");
       const Inputs in = setting.inputs(group, lifting);
       expect_derivatives({setting.text(group, lifting), convolution(group, lifting, setting.options), {in[0], in[1]}});
+    }
+}
+
+TEST(GroupConvolution, ReluInTheSamePassIsTheOpRelu) {
+  for (const LatticeGroup& group : all_groups())
+    for (const bool lifting : {true, false})
+      for (const std::string& implementation : implementations()) {
+        Setting setting = settings()[0];
+        setting.options.implementation = group.is_hexagonal() ? "" : implementation;
+        if (group.is_hexagonal()) setting.height = setting.width = 5;
+        GroupConv2dOptions with_relu = setting.options;
+        with_relu.relu = true;
+        SCOPED_TRACE(setting.text(group, lifting));
+        const auto one_pass = convolution(group, lifting, with_relu),
+                   plain = convolution(group, lifting, setting.options);
+        const TensorFunction two_passes = [&](const Inputs& in) { return relu(plain(in)); };
+        for (const DType dtype : {DType::float64, DType::float32}) {
+          Inputs in = setting.inputs(group, lifting, 2);
+          for (Tensor& tensor : in) tensor = tensor.detach().to(dtype), tensor.set_requires_grad();
+          const auto equal = [&](const Tensor& a, const Tensor& b) {
+            return dtype == DType::float32 ? same_bits(a, b) : same_bits<double>(a, b);
+          };
+          EXPECT_TRUE(equal(one_pass(in), two_passes(in)));
+          const auto fused = testing::weighted_gradients(one_pass, in, false);
+          const auto apart = testing::weighted_gradients(two_passes, in, false);
+          for (std::size_t i = 0; i < in.size(); ++i) EXPECT_TRUE(equal(fused[i], apart[i])) << "input " << i;
+        }
+      }
+}
+
+TEST(GroupConvolution, DerivativesOfEveryOrderWithRelu) {
+  for (const LatticeGroup& group : all_groups())
+    for (const bool lifting : {true, false}) {
+      Setting setting = settings()[0];
+      setting.options.relu = true;
+      expect_derivatives(
+          {setting.text(group, lifting), convolution(group, lifting, setting.options), setting.inputs(group, lifting)});
     }
 }
 

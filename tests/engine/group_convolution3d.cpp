@@ -141,7 +141,8 @@ TEST_F(GroupConvolution3dOnCpu, KeepsTheBitsUnderEveryElement) {
     for (const bool lifting : {true, false})
       for (const std::string implementation : {"orbit_gather", "irrep_blocks", ""}) {
         const VoxelGroup group = voxel_group(group_name);
-        const Setting3d setting{2, 2, {4, 4, 4}, 3, {.padding = 1, .implementation = implementation}};
+        const Setting3d setting{
+            2, 2, {4, 4, 4}, 3, {.padding = 1, .implementation = implementation, .relu = implementation.empty()}};
         SCOPED_TRACE(setting.text(group, lifting));
         const auto single = [](const Tensor& t) { return t.detach().to(DType::float32); };
         const Inputs in = setting.inputs(group, lifting);
@@ -184,6 +185,32 @@ TEST(GroupConvolution3d, DerivativesOfEveryOrder) {
         Setting3d setting{1, 2, {3, 2, 3}, 2, {.padding = 1, .implementation = implementation}};
         expect_derivatives({setting.text(group, lifting), convolution(group, lifting, setting.options),
                             setting.inputs(group, lifting)});
+      }
+}
+
+TEST(GroupConvolution3d, ReluInTheSamePassIsTheOpRelu) {
+  for (const char* group_name : {"C4", "O"})
+    for (const bool lifting : {true, false})
+      for (const std::string& implementation : group_conv3d_implementations(default_device())) {
+        const VoxelGroup group = voxel_group(group_name);
+        if (implementation == "expanded" && group.order() > 4) continue;
+        Setting3d setting{2, 2, {3, 4, 5}, 2, {.padding = 1, .implementation = implementation}};
+        GroupConv3dOptions with_relu = setting.options;
+        with_relu.relu = true;
+        SCOPED_TRACE(setting.text(group, lifting));
+        Inputs in = setting.inputs(group, lifting, 2);
+        for (Tensor& tensor : in) tensor = tensor.detach().to(DType::float32), tensor.set_requires_grad();
+        const auto one_pass = convolution(group, lifting, with_relu);
+        const auto plain = convolution(group, lifting, setting.options);
+        const TensorFunction two_passes = [&](const Inputs& inputs) { return relu(plain(inputs)); };
+        EXPECT_TRUE(same_bits(one_pass(in), two_passes(in)));
+        const auto fused = testing::weighted_gradients(one_pass, in, false);
+        const auto apart = testing::weighted_gradients(two_passes, in, false);
+        for (std::size_t i = 0; i < in.size(); ++i) EXPECT_TRUE(same_bits(fused[i], apart[i])) << "input " << i;
+        if (group.order() > 4) continue;
+        setting = {1, 1, {2, 1, 2}, 2, with_relu};
+        expect_derivatives(
+            {setting.text(group, lifting), convolution(group, lifting, with_relu), setting.inputs(group, lifting)});
       }
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -185,6 +186,38 @@ TEST(GroupConv2d, OrbitGatherAndIrrepBlocksAreEquivariantBitForBit) {
                               act(tables.group, h, y, p.order, p.out_height())))
             << "element " << h;
     }
+}
+
+TEST(GroupConv2d, TheEpilogueTakesTheReluOfTheSameBits) {
+  const auto check_relu = []<class T>(const Case& c, T) {
+    const Tables tables(c.group);
+    GroupConv2dProblem p = problem_of(c, tables), rectified = p;
+    rectified.relu = true;
+    const auto x = make_data<T>(p.x_size(), 1, Data::random), w = make_data<T>(p.w_size(), 2, Data::random);
+    const auto dy = make_data<T>(p.y_size(), 3, Data::random);
+    auto bias = make_data<T>(p.out_fields, 4, Data::random);
+    bias[0] = std::numeric_limits<T>::quiet_NaN();  // stays
+    for (const auto& f : Registry<GroupConv2dForward<T>>::all()) {
+      if (f.device != DeviceKind::cpu || !f.supports(p)) continue;
+      SCOPED_TRACE(fmt::format("{} {}", f.name, describe(c)));
+      for (const T* b : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())}) {
+        auto expected = guarded<T>(p.y_size(), [&](T* y) { f.launch(p, x.data(), w.data(), b, y); });
+        for (T& value : expected) value = value < 0 ? T{0} : value;
+        EXPECT_TRUE(
+            same_bits(guarded<T>(p.y_size(), [&](T* y) { f.launch(rectified, x.data(), w.data(), b, y); }), expected));
+      }
+    }
+    for (const auto& f : Registry<GroupConv2dInputGradient<T>>::all())
+      if (f.device == DeviceKind::cpu && f.supports(p)) {
+        const auto dx_of = [&](const GroupConv2dProblem& problem) {
+          return guarded<T>(p.x_size(), [&](T* dx) { f.launch(problem, dy.data(), w.data(), dx); });
+        };
+        EXPECT_TRUE(same_bits(dx_of(rectified), dx_of(p))) << f.name << " looks at the ReLU, " << describe(c);
+      }
+  };
+  const auto all = cases(), crooked = crooked_cases();
+  for (std::size_t i = 0; i < all.size(); i += 3) check_relu(all[i], float{});
+  for (const Case& c : crooked) check_relu(c, float{}), check_relu(c, double{});
 }
 
 TEST(GroupConv2d, UnevenStrideIsNotEquivariant) {

@@ -181,6 +181,41 @@ TEST(GroupConv2dDevice, FewFieldsTakeTheOrbitGather) {
   EXPECT_EQ(best(16), "implicit_gemm");
 }
 
+TYPED_TEST(GroupConv2dDeviceTest, TheEpilogueTakesTheReluOfTheSameBits) {
+  using T = TypeParam;
+  const auto check_versions = [](const auto& versions, const auto& asked, auto relu, const auto& problem) {
+    const ConvolutionOnDevice<GroupConv2dProblem, T> on_device(problem, problem.out_fields);
+    for (const auto& version : versions) {
+      if (version.device != DeviceKind::sim || !version.supports(asked)) continue;
+      for (const bool with_bias : {true, false}) {
+        auto expected = on_device.forward_of(asked, with_bias)(version);
+        for (T& value : expected) value = value < 0 ? T{0} : value;
+        EXPECT_TRUE(same_bits(on_device.forward_of(relu, with_bias)(version), expected)) << version.name;
+      }
+    }
+  };
+  for (const Case& c : {Case{"p4m", false, 1, 2, 3, 3, 5, 3, 1, 1}, Case{"p4", true, 1, 1, 2, 4, 4, 3}})
+    for (const char* name : {"implicit_gemm", "expanded"}) {
+      SCOPED_TRACE(describe(c));
+      const Tables tables(c.group);
+      GroupConv2dProblem p = device_problem(c, tables);
+      p.implementation = name;
+      GroupConv2dProblem rectified = p;
+      rectified.relu = true;
+      check_versions(kernels::Registry<kernels::GroupConv2dForward<T>>::all(), p, rectified, p);
+      if constexpr (sizeof(T) == 4) {
+        using Asked = kernels::RoundedProblem<GroupConv2dProblem>;
+        check_versions(kernels::Registry<kernels::Rounded<kernels::GroupConv2dForward<T>>>::all(),
+                       Asked{p, kernels::Precision::tf32}, Asked{rectified, kernels::Precision::tf32}, p);
+      }
+      const ConvolutionOnDevice<GroupConv2dProblem, T> plain(p, p.out_fields), with_relu(rectified, p.out_fields);
+      for (const auto& version : kernels::Registry<kernels::GroupConv2dInputGradient<T>>::all())
+        if (version.device == DeviceKind::sim && version.supports(p)) {
+          EXPECT_TRUE(same_bits(with_relu.input_gradient()(version), plain.input_gradient()(version))) << version.name;
+        }
+    }
+}
+
 // The reference is the strict product of numbers that were rounded before.
 TEST(GroupConv2dDevice, RoundedVersionsMatchTheCpuOnRoundedOperands) {
   using kernels::Rounded;

@@ -132,6 +132,25 @@ TEST(ToPlain, LeavesRegularFeaturesAsChannels) {
   expect_near((*to_plain(network))(x), network(x), 1e-5);
 }
 
+TEST(ToPlain, GivesAReluInAConvolutionALayerOfItsOwn) {
+  const auto group = groups::lattice_group("p4m");
+  const GroupConv2dOptions with_relu{.padding = 1, .relu = true};
+  Sequential network, apart;
+  network.add<LiftConv2d>("lift", group, 1, 3, 3, key, with_relu, float64);
+  network.add<BatchNorm>("norm", 3, BatchNormOptions{.dtype = DType::float64});  // not part of what is before the ReLU
+  network.add<GroupConv2d>("group", group, 3, 2, 3, key.split(1), with_relu, float64);
+  apart.add<LiftConv2d>("lift", group, 1, 3, 3, key, GroupConv2dOptions{.padding = 1}, float64).add<Relu>("relu1");
+  apart.add<BatchNorm>("norm", 3, BatchNormOptions{.dtype = DType::float64});
+  apart.add<GroupConv2d>("group", group, 3, 2, 3, key.split(1), GroupConv2dOptions{.padding = 1}, float64);
+  apart.add<Relu>("relu2");
+  const Tensor x = normal({2, 1, 5, 5}, key, 0, 1, DType::float64);
+  EXPECT_EQ(network(x).to_vector<double>(), apart(x).to_vector<double>());
+  const auto plain = to_plain(network);
+  expect_near((*plain)(x), flatten(network(x), 1, 2), 1e-11);
+  EXPECT_TRUE(plain->state().contains("lift.convolution.weight"));
+  EXPECT_TRUE(plain->state().contains("norm.gamma"));
+}
+
 TEST(ToPlain, NamesWhatHasNoPlainForm) {
   const auto p4 = groups::lattice_group("p4");
   Sequential wrong_group;
