@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 #include "engine/error.hpp"
 #include "groups/printable.hpp"
@@ -37,7 +37,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   name = name.substr(0, 256);  // the time is the product of the lengths
   const auto rank = [&](const std::string& candidate) {
     const auto prefix = std::ranges::mismatch(name, candidate).in1 - name.begin();
-    return std::pair(edit_distance(name, candidate), -prefix);
+    return std::tuple(!candidate.starts_with(name), edit_distance(name, candidate), -prefix);
   };
   const auto nearest = std::ranges::min_element(names, {}, rank);
   return nearest == names.end() ? "" : *nearest;

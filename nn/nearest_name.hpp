@@ -1,4 +1,5 @@
-// The known name nearest to a mistyped one by edit distance (insert, delete, replace or swap neighbours), for errors.
+// The known name nearest to a mistyped one, for errors: one that begins with it, else by edit distance (insert, delete,
+// replace or swap neighbours).
 #pragma once
 
 #include <string>

@@ -1,5 +1,7 @@
 #include "experiments/symmetry_cloning/ablations.hpp"
 
+#include <algorithm>
+
 #include "engine/error.hpp"
 #include "engine/io/file.hpp"
 #include "experiments/symmetry_cloning/report_plots.hpp"
@@ -28,7 +30,7 @@ MatrixOptions of_clones(MatrixOptions options) {
 
 std::vector<AblationVariant> precisions(const MatrixOptions& options) {
   std::vector<AblationVariant> variants;
-  for (const double nmse : {1e-1, 1e-2, 1e-4, 1e-6}) {
+  for (const double nmse : {1e-1, 1e-2, 1e-4, 1e-6, 1e-12}) {
     variants.push_back({fmt::format("{:.0e}", nmse), of_clones(options)});
     variants.back().matrix.cell.clone.stop_nmse = nmse;
   }
@@ -73,6 +75,10 @@ std::vector<AblationVariant> data_sets(const MatrixOptions& options) {
           "'{}' has no folder mnist, fashion-mnist, cifar-10-batches-bin or cifar10-subset. Name theirs with --data.",
           data.string());
   return variants;
+}
+
+bool runs(const MatrixOptions& matrix, const std::string& task) {
+  return std::ranges::find(matrix.tasks, task) != matrix.tasks.end();
 }
 
 std::string json_of(const std::vector<Record>& rows) {
@@ -122,6 +128,9 @@ void run_ablation(std::string_view name, const MatrixOptions& options) {
   const std::vector<AblationVariant> variants = plan_ablation(name, options);
   for (const AblationVariant& variant : variants)  // before the first of them runs
     for (const CellOptions& cell : plan_cells(variant.matrix)) check_cell(cell);
+  for (const std::string& task : options.tasks)
+    if (std::ranges::none_of(variants, [&](const AblationVariant& variant) { return runs(variant.matrix, task); }))
+      fmt::print("{}: {} is left out: the ablation compares clones where the symmetry is kept\n", name, task);
   for (const AblationVariant& variant : variants) {
     fmt::print("{}: {}\n", name, variant.name);
     const std::vector<Record> cells = run_matrix(variant.matrix);

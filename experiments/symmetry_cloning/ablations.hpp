@@ -15,9 +15,9 @@ struct AblationVariant {
   MatrixOptions matrix;
 };
 
-/// "precision": clones stopped at 1e-1, 1e-2, 1e-4 and 1e-6. "source": inputs of cloning from noise, moved digits,
-/// digits with noise, digits. "group": translations cloned for the tasks of turns and the reverse. "data": the sets of
-/// images there are under options.cell.data.data: MNIST, Fashion-MNIST, CIFAR-10 in grey.
+/// "precision": clones stopped at 1e-1, 1e-2, 1e-4, 1e-6 and 1e-12. "source": inputs of cloning from noise, moved
+/// digits, digits with noise, digits. "group": translations cloned for the tasks of turns and the reverse. "data": the
+/// sets of images there are under options.cell.data.data: MNIST, Fashion-MNIST, CIFAR-10 in grey.
 const std::vector<std::string>& ablation_names();
 /// The variants, in folders of their own under options.out / "ablations" / name; the first two on the symmetric ones of
 /// options.tasks. Error, with the nearest name: an unknown one; no task or no set of images is left.

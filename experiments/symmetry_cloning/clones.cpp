@@ -47,14 +47,9 @@ models::CloneOptions options_of(const CloneSettings& settings, std::size_t index
                                .include_activation = settings.include_activation || settings.student == "linear_relu",
                                .batch = settings.batch,
                                .seed = RandomKey{settings.seed}.split("clone").split(index).value};
-  if (settings.stop_nmse > 0) options.stop.nmse = settings.stop_nmse;
+  if (settings.wanted_nmse() > 0) options.stop.nmse = settings.wanted_nmse();
   options.stop.steps = settings.steps;
   return options;
-}
-
-double nmse_wanted(const CloneSettings& settings) {
-  return settings.stop_nmse > 0 ? settings.stop_nmse
-                                : models::default_stop_nmse(models::student_by_name(settings.student));
 }
 
 /// The steps of a clone as they pass.
@@ -91,8 +86,8 @@ LayerCloneReport clone_one(models::Student& student, const models::LayerPlan& pl
     options.tau = models::initial_tau(plan.channels, models::LayerFamily(plan.family).taps(),
                                       RandomKey{settings.seed}.split("fixed tau").split(index));
   }
-  return report_of(models::clone_layer(student, models::LayerFamily(plan.family), options), what, nmse_wanted(settings),
-                   progress);
+  return report_of(models::clone_layer(student, models::LayerFamily(plan.family), options), what,
+                   settings.wanted_nmse(), progress);
 }
 
 LayerCloneReport clone_together(const models::SkeletonOptions& skeleton, const CloneSettings& settings,
@@ -104,7 +99,7 @@ LayerCloneReport clone_together(const models::SkeletonOptions& skeleton, const C
     if (reads_images(settings)) options.dataset = images;
     models::CloningNetwork student(skeleton, students, key), teacher(skeleton, {}, key);
     return report_of(models::clone_logits(student, teacher, {1, skeleton.side, skeleton.side}, options), "the logits",
-                     settings.stop_nmse, progress);
+                     settings.wanted_nmse(), progress);
   }
   if (reads_images(settings)) options.dataset = models::flatten_features(images);
   std::vector<models::BlockStage> stages;
@@ -112,7 +107,7 @@ LayerCloneReport clone_together(const models::SkeletonOptions& skeleton, const C
     require(!plan.pooled, op, "a block has no pooling between its layers. Take --strict, or clone layer by layer.");
     stages.push_back({models::LayerFamily(plan.family), plan.channels, students[stages.size()]});
   }
-  return report_of(models::clone_block(stages, options), "the block", nmse_wanted(settings), progress);
+  return report_of(models::clone_block(stages, options), "the block", settings.wanted_nmse(), progress);
 }
 
 void save(const std::filesystem::path& file, const std::string& settings, const Clones& clones) {
@@ -176,6 +171,13 @@ std::int64_t CloneSettings::width() const {
   return student == "concatenating" ? 1024 : 256;
 }
 
+double CloneSettings::wanted_nmse() const {
+  if (stop_nmse > 0 || granularity == "logit") return stop_nmse;
+  const models::StudentKind kind = models::student_by_name(student);
+  const bool has_rate = kind == models::StudentKind::linear || kind == models::StudentKind::hyper_linear;
+  return has_rate && granularity == "layer" && source == "noise" ? 1e-12 : models::default_stop_nmse(kind);
+}
+
 bool reads_images(const CloneSettings& settings) { return settings.source != "noise"; }
 
 double Clones::nmse() const {
@@ -196,7 +198,7 @@ Record settings_of(const CloneSettings& settings) {
           {"sigma", settings.sigma},
           {"include_activation", settings.include_activation},
           {"hidden", settings.width()},
-          {"stop_nmse", settings.stop_nmse},
+          {"stop_nmse", settings.wanted_nmse()},
           {"clone_steps", settings.steps},
           {"clone_batch", settings.batch},
           {"clone_seed", static_cast<std::int64_t>(settings.seed)}};

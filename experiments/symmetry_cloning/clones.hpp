@@ -21,12 +21,15 @@ struct CloneSettings {
   double sigma = 0.1;                 // of the source dataset_noise
   bool include_activation = false;    // the layer with its ReLU is cloned
   std::int64_t hidden = 0;            // width of the students that are MLPs; 0: width()
-  double stop_nmse = 0;               // 0: that of the student
+  double stop_nmse = 0;               // to clone to; 0: wanted_nmse()
   std::int64_t steps = 20000, batch = 512;
   std::uint64_t seed = 0;
 
   /// Of the hidden layer: as asked, or 1024 of the concatenating student, which has to multiply x and tau, and 256.
   std::int64_t width() const;
+  /// As asked, or 1e-12 where SGD gets there in 400 steps: a network then trains as its teacher's equal, which with
+  /// 1e-6 it does not; else what the student can reach. 0: none, of logits.
+  double wanted_nmse() const;
 };
 
 /// Sets in `record` all that `more` has.

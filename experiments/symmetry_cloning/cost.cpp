@@ -67,9 +67,9 @@ double estimate_clone_seconds(const CellOptions& options) {
         static_cast<double>(timed_steps + 1);
     auto steps = static_cast<double>(options.clone.steps);
     if (kind == models::StudentKind::linear || kind == models::StudentKind::hyper_linear) {
-      const double target = options.clone.stop_nmse > 0 ? options.clone.stop_nmse : 1e-6;
       const double factor = models::predicted_error_factor(students[i]->sizes(), options.clone.batch);
-      if (options.clone.source == "noise") steps = std::min(steps, std::log(target) / std::log(factor));
+      if (options.clone.source == "noise")
+        steps = std::min(steps, std::log(options.clone.wanted_nmse()) / std::log(factor));
     }
     total += step * steps;
   }

@@ -213,7 +213,7 @@ TEST_F(CloningCells, ACloneThatDidNotReachItsErrorSaysSo) {
   std::string text(1 << 14, ' ');
   text.resize(std::fread(text.data(), 1, text.size(), told));
   std::fclose(told);
-  EXPECT_NE(text.find("layer 2 did not reach the error 1e-06"), std::string::npos) << text;
+  EXPECT_NE(text.find("layer 2 did not reach the error 1e-12"), std::string::npos) << text;
 }
 
 TEST_F(CloningCells, ImagesAsInputsAreTheRowsThatEachLayerSees) {

@@ -209,13 +209,15 @@ TEST(CloningAblations, AreCheckedWholeBeforeAnythingRuns) {
 
 TEST(CloningAblations, WriteOneTableOfAllVariants) {
   const TemporaryFolder folder;
-  MatrixOptions options{.cell = tiny_cell("t2-sym", "frozen"), .tasks = {"t2-sym"}, .seeds = 1, .out = folder.path()};
+  MatrixOptions options{
+      .cell = tiny_cell("t2-sym", "frozen"), .tasks = {"t2-sym", "t2-break"}, .seeds = 1, .out = folder.path()};
   options.cell.training.epochs = 1;
   ::testing::internal::CaptureStdout();
   run_ablation("precision", options);
   const std::string told = ::testing::internal::GetCapturedStdout();
   const std::string table = read_file(folder.path() / "ablations" / "precision" / "results.md");
   EXPECT_NE(told.find(table), std::string::npos);
+  EXPECT_NE(told.find("precision: t2-break is left out"), std::string::npos) << told;
   for (const char* row : {"| 1e-01 | t2-sym | frozen | - |", "| 1e-06 | t2-sym | teacher | - | - |"})
     EXPECT_NE(table.find(row), std::string::npos) << table;
 }

@@ -62,6 +62,7 @@ TEST(NearestName, IsNearestByEdits) {
   EXPECT_EQ(nearest_name("4pcnn", names), "p4cnn");  // neighbours swapped
   EXPECT_EQ(nearest_name("zcnn", names), "z2cnn");
   EXPECT_EQ(nearest_name("p4m", names), "p4mcnn");
+  EXPECT_EQ(nearest_name("prec", {"source", "precision"}), "precision");  // the beginning, however much is missing
   EXPECT_EQ(nearest_name("", names), "z2cnn");
   EXPECT_EQ(nearest_name("x", {}), "");
 }
