@@ -5,14 +5,89 @@
 
 #include <utility>
 
+#include "kernels/group_conv3d/frame_panels.hpp"
 #include "kernels/group_conv3d/frame_program.hpp"
 #include "kernels/group_conv3d/frame_tables.hpp"
 
 namespace orbitgrad::kernels::cpu {
 
-/// As FrameProgram::run of the coordinates.
+/// As FrameProgram::run of the coordinates, into panels (frame_panels.hpp); at most taps_at_a_time taps.
 template <class T>
-using FrameKernel = void(const ProgramInputs<T>&, const TapRow<T>* outputs);
+using FrameKernel = void(const ProgramInputs<T>&, T* panels);
+
+struct FrameAction {
+  enum class Kind : std::uint8_t { read, step, write };
+  Kind kind;
+  std::int16_t index;  // of an input, a step or an output
+};
+
+/// The program in an order that keeps few values at a time: the next step is the one that adds the fewest to them, an
+/// input is read when it is first needed, an output is written as soon as its values are there.
+template <const auto& table>
+constexpr auto frame_schedule() {
+  constexpr std::size_t order = table.order, steps = table.steps.size(), outputs = table.outputs.size();
+  std::array<FrameAction, order + steps + outputs> actions{};
+  std::array<int, order + steps> readers{};
+  std::array<bool, order + steps> is_there{};
+  std::array<bool, steps> is_done{};
+  std::array<bool, outputs> is_written{};
+  std::size_t next = 0;
+  const auto act = [&](FrameAction::Kind kind, std::size_t index) {
+    actions[next++] = {kind, static_cast<std::int16_t>(index)};
+  };
+  const auto for_operands = [](std::size_t step, auto&& visit) {
+    for (const std::int16_t value : {table.steps[step].a, table.steps[step].b, table.steps[step].c})
+      if (value >= 0) visit(static_cast<std::size_t>(value));
+  };
+  const auto for_terms = [](std::size_t output, auto&& visit) {
+    for (std::size_t i = 0; i < 3; ++i)
+      if (table.outputs[output].factor[i] != 0) visit(static_cast<std::size_t>(table.outputs[output].value[i]));
+  };
+  for (std::size_t i = 0; i < steps; ++i) for_operands(i, [&](std::size_t value) { ++readers[value]; });
+  for (std::size_t i = 0; i < outputs; ++i) for_terms(i, [&](std::size_t value) { ++readers[value]; });
+  for (std::size_t count = 0; count < steps; ++count) {
+    std::size_t best = steps;
+    int fewest = 0;
+    for (std::size_t i = 0; i < steps; ++i) {
+      if (is_done[i]) continue;
+      bool is_ready = true;
+      int added = 0;
+      for_operands(i, [&](std::size_t value) {
+        is_ready = is_ready && (value < order || is_there[value]);
+        added += (is_there[value] ? 0 : 1) - (readers[value] == 1 ? 1 : 0);
+      });
+      if (is_ready && (best == steps || added <= fewest)) best = i, fewest = added;
+    }
+    for_operands(best, [&](std::size_t value) {
+      if (!is_there[value]) act(FrameAction::Kind::read, value);
+      is_there[value] = true;
+      --readers[value];
+    });
+    act(FrameAction::Kind::step, best);
+    is_done[best] = is_there[order + best] = true;
+    for (std::size_t i = 0; i < outputs; ++i) {
+      bool is_ready = !is_written[i];
+      for_terms(i, [&](std::size_t value) { is_ready = is_ready && is_there[value]; });
+      if (!is_ready) continue;
+      act(FrameAction::Kind::write, i);
+      is_written[i] = true;
+      for_terms(i, [&](std::size_t value) { --readers[value]; });
+    }
+  }
+  return actions;
+}
+
+/// Where the outputs go, in their order.
+template <const auto& table>
+constexpr auto static_panel_rows() {
+  std::array<PanelRow, table.outputs.size()> rows{};
+  std::size_t next = 0;
+  std::int64_t base = 0;
+  for (const StaticBlock& block : table.blocks)
+    for (int f = 0; f < block.size; ++f, base += taps_at_a_time * block.degree)
+      for (int j = 0; j < block.degree; ++j) rows[next++] = {base + j, block.degree};
+  return rows;
+}
 
 /// One vector of a * sign, whose sign the compiler knows.
 template <int sign, class V>
@@ -44,31 +119,52 @@ template <const auto& table, std::size_t i, class T>
   return sum;
 }
 
+template <const auto& table>
+inline constexpr auto frame_actions = frame_schedule<table>();
+template <const auto& table>
+inline constexpr auto frame_panel_rows = static_panel_rows<table>();
+
 template <const auto& table, class T>
-void frame_kernel(const ProgramInputs<T>& inputs, const TapRow<T>* outputs) {
-  constexpr std::size_t order = table.order, steps = table.steps.size(), count = table.outputs.size();
-  for (std::int64_t t = 0; t < inputs.taps; ++t) {
-    const std::int64_t* const offset = inputs.offset + t * static_cast<std::int64_t>(order);
+void frame_kernel(const ProgramInputs<T>& inputs, T* panels) {
+  constexpr std::size_t order = table.order, steps = table.steps.size();
+  const std::int64_t taps = inputs.taps;
+  const std::int64_t* offset = inputs.offset;
+  const T* const data[2] = {inputs.data + inputs.place[0], inputs.data + inputs.place[1]};
+  for (std::int64_t t = 0; t < taps; ++t, offset += order)
     for (int half = 0; half < 2; ++half) {
-      const T* const data = inputs.data + inputs.place[half];
+      const T* const from = data[half];
+      T* const to[3] = {panels + (t * tile_columns<T> + half * lanes<T>),
+                        panels + (2 * t * tile_columns<T> + half * lanes<T>),
+                        panels + (3 * t * tile_columns<T> + half * lanes<T>)};  // by the degree of the block
       Vector<T> value[order + steps];
-      [&]<std::size_t... i>(std::index_sequence<i...>) { ((value[i] = load(data + offset[i])), ...); }
-      (std::make_index_sequence<order>());
-      [&]<std::size_t... i>(std::index_sequence<i...>) { (run_step<table, i, T>(value), ...); }
-      (std::make_index_sequence<steps>());
-      [&]<std::size_t... i>(std::index_sequence<i...>) {
-        (store(outputs[i].at(t) + half * lanes<T>, output_value<table, i, T>(value)), ...);
+      const auto act = [&]<std::size_t i>(std::integral_constant<std::size_t, i>) __attribute__((always_inline)) {
+        constexpr FrameAction action = frame_actions<table>[i];
+        constexpr auto index = static_cast<std::size_t>(action.index);
+        if constexpr (action.kind == FrameAction::Kind::read) {
+          value[index] = load(from + offset[index]);
+        } else if constexpr (action.kind == FrameAction::Kind::step) {
+          run_step<table, index, T>(value);
+        } else {
+          constexpr PanelRow row = frame_panel_rows<table>[index];
+          store(to[row.step - 1] + row.first * tile_columns<T>, output_value<table, index, T>(value));
+        }
+      };
+      [&]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+        (act(std::integral_constant<std::size_t, i>{}), ...);
       }
-      (std::make_index_sequence<count>());
+      (std::make_index_sequence<frame_actions<table>.size()>());
     }
-  }
 }
 
 /// True if the table is the program of this transform, with its coordinates.
 template <const auto& table>
 bool is_program_of(const FrameTransform& transform) {
-  if (transform.order != static_cast<std::int64_t>(table.order) || transform.steps.size() != table.steps.size())
+  if (transform.order != static_cast<std::int64_t>(table.order) || transform.steps.size() != table.steps.size() ||
+      transform.blocks.size() != table.blocks.size())
     return false;
+  for (std::size_t i = 0; i < table.blocks.size(); ++i)
+    if (transform.blocks[i].degree != table.blocks[i].degree || transform.blocks[i].size != table.blocks[i].size)
+      return false;
   for (std::size_t i = 0; i < table.steps.size(); ++i) {
     const FrameStep& step = transform.steps[i];
     const StaticStep& known = table.steps[i];

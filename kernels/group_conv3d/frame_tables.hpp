@@ -15,14 +15,19 @@ struct StaticStep {
 struct StaticOutput {
   std::int16_t value[3], factor[3];
 };
-template <std::size_t group_order, std::size_t step_count, std::size_t output_count>
+struct StaticBlock {
+  std::int16_t degree, size;
+};
+template <std::size_t group_order, std::size_t block_count, std::size_t step_count, std::size_t output_count>
 struct StaticFrameTable {
   static constexpr std::size_t order = group_order;
+  std::array<StaticBlock, block_count> blocks;
   std::array<StaticStep, step_count> steps;
   std::array<StaticOutput, output_count> outputs;
 };
 
-inline constexpr StaticFrameTable<24, 80, 26> octahedral_table = {
+inline constexpr StaticFrameTable<24, 5, 80, 26> octahedral_table = {
+    {{{1, 1}, {1, 1}, {2, 3}, {3, 3}, {3, 3}}},
     {{{0, 3, -1, 1, 0},    {21, 22, -1, 1, 0},  {24, 25, -1, 1, 0},  {1, 7, -1, 1, 0},    {20, 23, -1, 1, 0},
       {27, 28, -1, 1, 0},  {26, 29, -1, 1, 0},  {2, 8, -1, 1, 0},    {10, 14, -1, 1, 0},  {31, 32, -1, 1, 0},
       {4, 12, -1, 1, 0},   {11, 18, -1, 1, 0},  {34, 35, -1, 1, 0},  {33, 36, -1, 1, 0},  {5, 9, -1, 1, 0},
@@ -47,7 +52,8 @@ inline constexpr StaticFrameTable<24, 80, 26> octahedral_table = {
       {{96, 0, 0}, {1, 0, 0}},   {{99, 0, 0}, {1, 0, 0}},   {{102, 0, 0}, {-1, 0, 0}}, {{97, 0, 0}, {1, 0, 0}},
       {{100, 0, 0}, {1, 0, 0}},  {{103, 0, 0}, {1, 0, 0}}}}};
 
-inline constexpr StaticFrameTable<48, 208, 52> full_octahedral_table = {
+inline constexpr StaticFrameTable<48, 10, 208, 52> full_octahedral_table = {
+    {{{1, 1}, {1, 1}, {1, 1}, {1, 1}, {2, 3}, {2, 3}, {3, 3}, {3, 3}, {3, 3}, {3, 3}}},
     {{{0, 3, -1, 1, 0},      {4, 12, -1, 1, 0},     {48, 49, -1, 1, 0},    {37, 45, -1, 1, 0},
       {39, 46, -1, 1, 0},    {51, 52, -1, 1, 0},    {50, 53, -1, 1, 0},    {1, 6, -1, 1, 0},
       {10, 20, -1, 1, 0},    {55, 56, -1, 1, 0},    {35, 44, -1, 1, 0},    {42, 47, -1, 1, 0},

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/group_conv3d/frame_kernel.hpp"
+#include "kernels/group_conv3d/frame_panels.hpp"
 #include "kernels/group_conv3d/frame_program.hpp"
 #include "kernels/group_conv3d/orbit_tables3d.hpp"
 #include "kernels/group_conv3d/volume_tile.hpp"
@@ -32,30 +33,30 @@ class FrameInverse {
 
   std::int64_t pairs() const { return pairs_; }
 
-  /// Z of one block from its rows Y [degree][size][width] of one field into pairs [size, size][width].
-  static void pair(const FrameBlock& block, const T* rows, std::int64_t width, T* pairs) {
-    for (std::int64_t f = 0; f < block.size; ++f)
+  /// Z of one block at block_positions positions into pairs [size, size][width]. Row (f, j) of Y is row f size_of_f + j
+  /// of `rows`.
+  static void pair(const FrameBlock& block, const T* rows, std::int64_t size_of_f, std::int64_t width, T* pairs) {
+    for (std::int64_t f = 0; f < block.size; ++f, rows += size_of_f * block_positions<T>)
       for (std::int64_t to = 0; to < block.size; ++to, pairs += width) {
         const double* gram = block.gram.data() + to * block.degree;
-        for (std::int64_t i = 0; i < width; i += lanes<T>) {
-          Vector<T> sum{};
-          for (std::int64_t j = 0; j < block.degree; ++j)
-            if (gram[j] != 0)
-              sum =
-                  multiply_add(broadcast(static_cast<T>(gram[j])), load(rows + (j * block.size + f) * width + i), sum);
-          store(pairs + i, sum);
+        Vector<T> low{}, high{};
+        for (std::int64_t j = 0; j < block.degree; ++j) {
+          if (gram[j] == 0) continue;
+          const Vector<T> factor = broadcast(static_cast<T>(gram[j]));
+          low = multiply_add(factor, load(rows + j * block_positions<T>), low);
+          high = multiply_add(factor, load(rows + j * block_positions<T> + lanes<T>), high);
         }
+        store(pairs, low);
+        store(pairs + lanes<T>, high);
       }
   }
 
-  /// y[s] + bias at one vector of positions.
-  Vector<T> element(std::int64_t s, const T* pairs, std::int64_t width, Vector<T> bias) const {
-    const std::size_t count = terms_.size() / static_cast<std::size_t>(order_);
-    const Term* term = terms_.data() + static_cast<std::size_t>(s) * count;
-    Vector<T> sum{};
-    for (std::size_t i = 0; i < count; ++i)
-      sum = multiply_add(broadcast(term[i].sign), load(pairs + term[i].pair * width), sum);
-    return sum + bias;
+  /// Calls write(i, y[s]) for all vectors i of a row of pairs.
+  template <class Write>
+  void element(std::int64_t s, const T* pairs, std::int64_t width, Write&& write) const {
+    std::int64_t i = 0;
+    for (; i + 8 * lanes<T> <= width; i += 8 * lanes<T>) vectors<8>(s, pairs + i, width, i, write);
+    for (; i < width; i += 2 * lanes<T>) vectors<2>(s, pairs + i, width, i, write);
   }
 
  private:
@@ -63,6 +64,22 @@ class FrameInverse {
     std::int32_t pair;
     T sign;
   };
+
+  /// Side by side, so that no sum waits for its last term.
+  template <int count, class Write>
+  void vectors(std::int64_t s, const T* pairs, std::int64_t width, std::int64_t first, Write&& write) const {
+    const std::size_t terms = terms_.size() / static_cast<std::size_t>(order_);
+    const Term* const term = terms_.data() + static_cast<std::size_t>(s) * terms;
+    Vector<T> sum[count] = {};
+    for (std::size_t k = 0; k < terms; ++k) {
+      const Vector<T> sign = broadcast(term[k].sign);
+      const T* const row = pairs + term[k].pair * width;
+#pragma GCC unroll 8
+      for (int i = 0; i < count; ++i) sum[i] = multiply_add(sign, load(row + i * lanes<T>), sum[i]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < count; ++i) write(first + i * lanes<T>, sum[i]);
+  }
   const std::vector<FrameBlock>& blocks_;
   std::int64_t order_, pairs_ = 0;
   std::vector<Term> terms_;
@@ -100,13 +117,7 @@ struct FilterTransform {
 
 inline constexpr std::int64_t max_frame_order = 48;  // of Oh
 
-/// Positions that pass together from the transform to the products, two vectors, and how many taps: what they read and
-/// make stays near. Tiles are longer, so that outputs are read and written in whole lines of memory.
-template <class T>
-inline constexpr std::int64_t block_positions = tile_columns<T>;
-inline constexpr std::int64_t taps_at_a_time = 9;
-
-/// Vectors of X[w, sigma] of one field at a tile through the program, into `outputs`.
+/// Vectors of X[w, sigma] of one field at a tile through the program, into panels.
 template <class T>
 class FieldTransform {
  public:
@@ -127,28 +138,28 @@ class FieldTransform {
   }
 
   /// The taps first ... first + count of at most taps_at_a_time.
-  void run(const VolumeTile<T>& tile, const T* field, std::int64_t first, std::int64_t count, const TapRow<T>* outputs,
+  void run(const VolumeTile<T>& tile, const T* field, std::int64_t first, std::int64_t count, const Panels<T>& panels,
            T* scratch) const {
     const std::int64_t* const offset = offset_.data() + first * order_;
     T* const rest = scratch + taps_at_a_time * order_ * block_positions<T>;
     if (const std::int32_t* places = tile.dense_places()) {
-      transform({field, offset, {places[0], places[1]}, count}, outputs, rest);
+      transform({field, offset, {places[0], places[1]}, count}, panels, rest);
       return;
     }
     for (std::int64_t i = 0; i < count * order_; ++i)
       tile.read(field + offset[i], scratch + i * block_positions<T>, tile_columns<T>);
-    transform({scratch, gathered_offset_.data(), {0, lanes<T>}, count}, outputs, rest);
+    transform({scratch, gathered_offset_.data(), {0, lanes<T>}, count}, panels, rest);
   }
 
  private:
-  void transform(const ProgramInputs<T>& inputs, const TapRow<T>* outputs, T* scratch) const {
-    if (kernel_ != nullptr) return kernel_(inputs, outputs);
+  void transform(const ProgramInputs<T>& inputs, const Panels<T>& panels, T* scratch) const {
+    if (kernel_ != nullptr) return kernel_(inputs, panels.data);
     for (std::int64_t t = 0; t < inputs.taps; t += taps_of_a_run)
       program_.run({inputs.data,
                     inputs.offset + t * order_,
                     {inputs.place[0], inputs.place[1]},
                     std::min(taps_of_a_run, inputs.taps - t)},
-                   outputs, t, scratch);
+                   panels.rows.data(), t, scratch);
   }
 
   static constexpr std::int64_t taps_of_a_run = 3;  // of a program whose sums go through scratch

@@ -1,16 +1,18 @@
 // Irrep blocks in three dimensions, forward and input gradient: both are one product, with the base filter or its
 // transpose. A tile of positions passes through all of it: lowered, transformed into panels, multiplied block by block,
 // transformed back.
+#include "kernels/ceil_div.hpp"
 #include "kernels/elementwise/formulas.hpp"
 #include "kernels/group_conv3d/frame_tile.hpp"
 #include "kernels/group_conv3d/implementations.hpp"
 #include "kernels/group_conv3d/padded_fields.hpp"
+#include "kernels/prefetch.hpp"
 
 namespace orbitgrad::kernels::cpu {
 namespace {
 
 struct Values {};
-struct Panels {};
+struct PanelRows {};
 struct PackedFilter {};
 struct Sums {};
 
@@ -84,72 +86,65 @@ const T* pack_filter(const Blocks<T>& problem) {
   return packed;
 }
 
-/// Panels of some taps of one field: of a block [f][tap][j][tile_columns], which is the width of a part.
-template <class T>
-std::vector<TapRow<T>> panel_rows_of(const FrameTransform& transform, T* panels) {
-  static_assert(block_positions<T> == tile_columns<T>);
-  std::vector<TapRow<T>> rows;
-  for (const FrameBlock& block : transform.blocks)
-    for (std::int64_t f = 0; f < block.size; ++f, panels += taps_at_a_time * block.degree * tile_columns<T>)
-      for (std::int64_t j = 0; j < block.degree; ++j)
-        rows.push_back({panels + j * tile_columns<T>, block.degree * tile_columns<T>});
-  return rows;
-}
-
-/// Adds the products of the panels, taps first ... first + count of field c, to the sums of a part of a tile, of which
-/// rows are `width` long.
+/// Adds the products of the panels, taps first ... first + count of field c, to the sums of a part of a tile; or writes
+/// them, if they are the first.
 template <class T>
 void multiply(const Blocks<T>& problem, std::int64_t c, std::int64_t first, std::int64_t count, const T* filter,
-              const T* panels, std::int64_t width, T* sums) {
+              const T* panels, T* sums) {
+  constexpr std::int64_t columns = block_positions<T>;
+  const bool from_zero = c == 0 && first == 0;
   for (const FrameBlock& block : problem.transform->blocks) {
     const RowTiles tiles = problem.rows(block);
-    const std::int64_t d = block.degree, of_field = problem.depth(block), row = block.size * width;
-    const std::int64_t all = problem.in_fields * of_field, panel = taps_at_a_time * d * tile_columns<T>;
+    const std::int64_t d = block.degree, of_field = problem.depth(block), all = problem.in_fields * of_field;
     MicroKernel<T>* const kernel = micro_kernel_of<T>(tiles.height);
-    for (std::int64_t f = 0; f < block.size; ++f)
-      for (std::int64_t tile = 0; tile < tiles.count; ++tile)
-        kernel(count * d, filter + (tile * all + c * of_field + first * d) * tiles.height, panels + f * panel,
-               tile_columns<T>, sums + tile * tiles.height * row + f * width, row, false);
-    panels += block.size * panel;
+    for (std::int64_t f = 0; f < block.size; ++f, panels += taps_at_a_time * d * columns)
+      for (std::int64_t tile = 0; tile < tiles.count; ++tile, sums += tiles.height * columns)
+        kernel(count * d, filter + (tile * all + c * of_field + first * d) * tiles.height, panels, columns, sums,
+               columns, from_zero);
     filter += tiles.padded() * all;
-    sums += tiles.padded() * row;
   }
 }
 
+/// From the sums [part][block][f][field, j][block_positions] of a tile.
 template <class T>
 void write_outputs(const Blocks<T>& problem, const FrameInverse<T>& inverse, const VolumeTile<T>& tile,
-                   std::int64_t first, const T* sums, T* pairs, T* out) {
+                   std::int64_t first, const T* sums, std::int64_t sums_of_part, T* pairs, T* out) {
+  constexpr std::int64_t columns = block_positions<T>;
   const std::int64_t order = problem.transform->order, width = tile.width(), positions = problem.walk.positions();
   for (std::int64_t field = 0; field < problem.out_fields; ++field) {
-    const T* rows = sums;
-    T* pair = pairs;
-    for (const FrameBlock& block : problem.transform->blocks) {
-      FrameInverse<T>::pair(block, rows + field * block.degree * block.size * width, width, pair);
-      rows += problem.rows(block).padded() * block.size * width;
-      pair += block.size * block.size * width;
+    for (std::int64_t i = 0; i < width; i += columns) {
+      const T* rows = sums + i / columns * sums_of_part;
+      T* pair = pairs + i;
+      for (const FrameBlock& block : problem.transform->blocks) {
+        const std::int64_t of_f = problem.rows(block).padded();
+        FrameInverse<T>::pair(block, rows + field * block.degree * columns, of_f, width, pair);
+        rows += block.size * of_f * columns;
+        pair += block.size * block.size * width;
+      }
     }
     const Vector<T> bias = broadcast(problem.bias == nullptr ? T{0} : problem.bias[field]);
     for (std::int64_t s = 0; s < order; ++s) {
       T* target = out + (field * order + s) * positions + first;
-      for (std::int64_t i = 0; i < tile.count(); i += lanes<T>) {
+      inverse.element(s, pairs, width, [&](std::int64_t i, Vector<T> value) {
+        if (i >= tile.count()) return;
         const auto valid = std::min<std::int64_t>(lanes<T>, tile.count() - i);
-        const Vector<T> value = inverse.element(s, pairs + i, width, bias);
+        value += bias;
         masked_store(target + i, static_cast<std::uint32_t>((std::uint64_t{1} << valid) - 1),
                      problem.relu ? Relu{}(value) : value);
-      }
+      });
     }
   }
 }
 
+/// One image of one channel group.
 template <class T>
 void run(const Blocks<T>& problem, const FieldTransform<T>& forward, const FrameInverse<T>& inverse, const T* filter,
          const T* in, T* out) {
   const FrameTransform& transform = *problem.transform;
   const std::int64_t taps = problem.reads.taps;
-  std::int64_t panel_rows = 0, sum_rows = 0, products = 0;
+  std::int64_t sums_of_part = 0, products = 0;
   for (const FrameBlock& block : transform.blocks) {
-    panel_rows += block.size * taps_at_a_time * block.degree;
-    sum_rows += problem.rows(block).padded() * block.size;
+    sums_of_part += problem.rows(block).padded() * block.size * block_positions<T>;
     products += block.size * block.degree * block.degree;
   }
   const std::int64_t field = problem.in_planes * volume(problem.walk.padded);
@@ -159,21 +154,27 @@ void run(const Blocks<T>& problem, const FieldTransform<T>& forward, const Frame
   for_each_tile<T>(problem.walk, max_tile_positions<T>, flops, [&](const VolumeTile<T>& tile, std::int64_t first) {
     const std::int64_t width = tile.width();
     T* values = workspace<Values, T>(std::max(forward.scratch_size(), inverse.pairs() * width));
-    T* panels = workspace<Panels, T>(panel_rows * block_positions<T>);
-    T* sums = workspace<Sums, T>(sum_rows * width);
-    std::fill(sums, sums + sum_rows * width, T{0});
-    const std::vector<TapRow<T>> rows = panel_rows_of(transform, panels);
-    T* sums_of_part = sums;
-    for (const VolumeTile<T>& part : parts_of(problem.walk, tile, first, block_positions<T>)) {
-      for (std::int64_t c = 0; c < problem.in_fields; ++c)
+    const Panels<T> panels(transform, workspace<PanelRows, T>(Panels<T>::size(transform)));
+    T* const sums = workspace<Sums, T>(sums_of_part * width / block_positions<T>);
+    T* of_part = sums;
+    const std::vector<VolumeTile<T>> parts = parts_of(problem.walk, tile, first, block_positions<T>);
+    const std::int64_t planes = problem.out_fields * transform.order, positions = problem.walk.positions();
+    const std::int64_t asked = ceil_div(planes, static_cast<std::int64_t>(parts.size()) * problem.in_fields);
+    std::int64_t plane = 0;
+    for (const VolumeTile<T>& part : parts) {
+      for (std::int64_t c = 0; c < problem.in_fields; ++c) {
         for (std::int64_t w = 0; w < taps; w += taps_at_a_time) {
           const std::int64_t count = std::min(taps_at_a_time, taps - w);
-          forward.run(part, padded + c * field, w, count, rows.data(), values);
-          multiply(problem, c, w, count, filter, panels, width, sums_of_part);
+          forward.run(part, padded + c * field, w, count, panels, values);
+          multiply(problem, c, w, count, filter, panels.data, of_part);
         }
-      sums_of_part += block_positions<T>;
+        // The outputs lie in as many pages as there are planes: asked for meanwhile, a few at a time.
+        for (const std::int64_t end = std::min(planes, plane + asked); plane < end; ++plane)
+          prefetch<true>(out + plane * positions + first, tile.count());
+      }
+      of_part += sums_of_part;
     }
-    write_outputs(problem, inverse, tile, first, sums, values, out);
+    write_outputs(problem, inverse, tile, first, sums, sums_of_part, values, out);
   });
 }
 

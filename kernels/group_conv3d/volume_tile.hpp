@@ -48,10 +48,21 @@ inline VolumeWalk transposed_walk(const GroupConv3dProblem& problem) {
   return walk;
 }
 
+/// Copies a row, which is short; the end of the copy.
+template <class T>
+T* copy_row(const T* from, std::int64_t count, T* to) {
+  std::int64_t i = 0;
+  for (; i + lanes<T> <= count; i += lanes<T>) store(to + i, load(from + i));
+  if (i < count) {
+    const auto rest = static_cast<std::uint32_t>((std::uint64_t{1} << (count - i)) - 1);
+    masked_store(to + i, rest, masked_load(Vector<T>{}, rest, from + i));
+  }
+  return to + count;
+}
+
 /// One volume of `walk.from` into one of `walk.padded`.
 template <class T>
 void pad_volume(const VolumeWalk& walk, const T* from, T* to) {
-  std::fill(to, to + volume(walk.padded), T{0});
   const auto range = [&](std::size_t axis) {  // the values that are not cut off
     const std::int64_t first = std::max<std::int64_t>(0, (-walk.border + walk.spread - 1) / walk.spread);
     const std::int64_t room = walk.padded[axis] - walk.border;
@@ -59,12 +70,21 @@ void pad_volume(const VolumeWalk& walk, const T* from, T* to) {
   };
   const auto planes = range(0), rows = range(1), columns = range(2);
   const auto place = [&](std::int64_t i) { return walk.border + i * walk.spread; };
+  T *const end = to + volume(walk.padded), *next = to;  // the first value that is not written yet
+  if (walk.spread > 1) std::fill(to, next = end, T{0});
   for (std::int64_t d = planes[0]; d < planes[1]; ++d)
     for (std::int64_t r = rows[0]; r < rows[1]; ++r) {
       const T* source = from + (d * walk.from[1] + r) * walk.from[2];
       T* target = to + (place(d) * walk.padded[1] + place(r)) * walk.padded[2];
-      for (std::int64_t c = columns[0]; c < columns[1]; ++c) target[place(c)] = source[c];
+      if (walk.spread > 1) {
+        for (std::int64_t c = columns[0]; c < columns[1]; ++c) target[place(c)] = source[c];
+      } else if (columns[0] < columns[1]) {
+        T* const first = target + place(columns[0]);
+        for (; next < first; ++next) *next = T{0};
+        next = copy_row(source + columns[0], columns[1] - columns[0], first);
+      }
     }
+  std::fill(next, end, T{0});
 }
 
 /// Some positions of the output, a tile or a part of one.

@@ -59,16 +59,10 @@ void compare_bits(const char* group) {
   std::vector<std::int64_t> offset;
   for (std::int64_t i = 0; i < taps * order; ++i) offset.push_back(i % order * plane + i * 7 % width);
   const cpu::ProgramInputs<T> inputs{data.data(), offset.data(), {3, width + 1}, taps};
-  const std::int64_t outputs = program.outputs();
-  std::vector<T> by_kernel(static_cast<std::size_t>(outputs * taps * width)), by_program(by_kernel.size());
+  std::vector<T> by_kernel(static_cast<std::size_t>(cpu::Panels<T>::size(transform))), by_program(by_kernel.size());
   std::vector<T> scratch(static_cast<std::size_t>(program.scratch_rows() * taps * width));
-  std::vector<cpu::TapRow<T>> to_kernel, to_program;
-  for (std::int64_t i = 0; i < outputs; ++i) {
-    to_kernel.push_back({by_kernel.data() + i * taps * width, width});
-    to_program.push_back({by_program.data() + i * taps * width, width});
-  }
-  kernel(inputs, to_kernel.data());
-  program.run(inputs, to_program.data(), 0, scratch.data());
+  kernel(inputs, by_kernel.data());
+  program.run(inputs, cpu::Panels<T>(transform, by_program.data()).rows.data(), 0, scratch.data());
   EXPECT_EQ(std::memcmp(by_kernel.data(), by_program.data(), by_kernel.size() * sizeof(T)), 0) << group;
   EXPECT_NE(by_kernel[0], T{0});
 }

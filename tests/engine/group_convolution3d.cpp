@@ -236,6 +236,33 @@ TEST(GroupConvolution3d, GradientsAreAdjointForEverySetting) {
         }
 }
 
+/// Register tiles and vectors of rows are cut by the fields, runs of taps by the kernel.
+TEST_F(GroupConvolution3dOnCpu, BlocksAgreeWithTheGatherForAnyFieldsAndTaps) {
+  const auto check = [](const Setting3d& setting, DType dtype, double tolerance) {
+    const VoxelGroup group = voxel_group("O");
+    SCOPED_TRACE(setting.text(group, false));
+    Inputs in = setting.inputs(group, false);
+    for (Tensor& tensor : in) tensor = tensor.detach().to(dtype), tensor.set_requires_grad();
+    const auto results = [&](const std::string& implementation) {
+      GroupConv3dOptions options = setting.options;
+      options.implementation = implementation;
+      const Tensor y = group_conv3d(in[0], in[1], in[2], group, options);
+      std::vector<Tensor> all = grad({sum(square(y))}, in);
+      all.push_back(y);
+      return all;
+    };
+    const auto blocks = results("irrep_blocks"), gather = results("orbit_gather");
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      EXPECT_LE(relative_difference(blocks[i], gather[i]), tolerance) << i;
+  };
+  for (const std::int64_t outputs : {1, 3, 5, 7, 8, 11, 13, 16, 21}) {
+    check({1, outputs, {1, 2, 17}, 2, {.padding = 1}}, DType::float32, 1e-5);
+    check({1, outputs, {1, 2, 9}, 2, {.padding = 1}}, DType::float64, 1e-13);
+  }
+  check({2, 3, {3, 2, 3}, 4, {.padding = 2}}, DType::float64, 1e-13);  // 64 taps
+  check({2, 3, {2, 3, 2}, 1, {}}, DType::float64, 1e-13);
+}
+
 TEST_F(GroupConvolution3dOnCpu, ThreadsChangeNoBit) {
   const VoxelGroup group = voxel_group("O");
   const Setting3d setting{3, 2, {7, 7, 7}, 3, {.padding = 1}};
