@@ -168,12 +168,17 @@ void add_group_convolutions(std::vector<ProfileCase>& cases) {
     p.order = p.in_order = group.order();
     p.matrices = tables.matrices.data();
     p.filter_element = tables.filter_element.data();
-    const std::string shape = fmt::format("{},batch2,fields4,8x8,3x3", name);
-    const Cost cost{p.flops(), p.bytes(4)};
-    const std::int64_t x = 4 * p.x_size(), w = 4 * p.w_size(), y = 4 * p.y_size();
-    cases.push_back(arrays_case<kernels::GroupConv2dForward<float>>(p, shape, cost, {x, w, 4 * p.out_fields, y}));
-    cases.push_back(arrays_case<kernels::GroupConv2dInputGradient<float>>(p, shape, cost, {y, w, x}));
-    cases.push_back(arrays_case<kernels::GroupConv2dFilterGradient<float>>(p, shape, cost, {x, y, w}));
+    const auto add = [&](const std::string& shape) {
+      const Cost cost{p.flops(), p.bytes(4)};
+      const std::int64_t x = 4 * p.x_size(), w = 4 * p.w_size(), y = 4 * p.y_size();
+      cases.push_back(arrays_case<kernels::GroupConv2dForward<float>>(p, shape, cost, {x, w, 4 * p.out_fields, y}));
+      cases.push_back(arrays_case<kernels::GroupConv2dInputGradient<float>>(p, shape, cost, {y, w, x}));
+      cases.push_back(arrays_case<kernels::GroupConv2dFilterGradient<float>>(p, shape, cost, {x, y, w}));
+    };
+    add(fmt::format("{},batch2,fields4,8x8,3x3", name));
+    // As many fields as the tiles ask for.
+    p.batch = 1, p.in_fields = 2, p.out_fields = 16;
+    add(fmt::format("{},batch1,fields2to16,8x8,3x3", name));
   }
 }
 

@@ -73,6 +73,9 @@ struct GatheredProduct {
 struct GatheredEntry {
   std::int32_t word;
 
+  ORBITGRAD_HOST_DEVICE static GatheredEntry at(std::int32_t element, std::int32_t row, std::int32_t column) {
+    return {element << 16 | row << 8 | column};
+  }
   __device__ static GatheredEntry of(const GatheredProduct& p, std::int32_t s, std::int32_t d) {
     const std::int32_t g = d / p.taps(), v = d % p.taps();
     std::int32_t element = g, row = v / p.columns.kernel, column = v % p.columns.kernel;
@@ -84,7 +87,7 @@ struct GatheredEntry {
       row = (h[0] * y + h[1] * x + reach) / 2;
       column = (h[2] * y + h[3] * x + reach) / 2;
     }
-    return {element << 16 | row << 8 | column};
+    return at(element, row, column);
   }
   __device__ std::int32_t element() const { return word >> 16; }
   __device__ std::int32_t row() const { return word >> 8 & 255; }

@@ -3,7 +3,10 @@
 #include "kernels/group_conv2d/expanded_kernels.hpp"
 #include "kernels/group_conv2d/formula_kernels.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
+#include "kernels/group_conv2d/irrep_versions.hpp"
+#include "kernels/group_conv2d/lattice_product.hpp"
 #include "kernels/group_conv2d/orbit_gather_kernels.hpp"
+#include "kernels/group_conv2d/orbit_reads.hpp"
 
 namespace orbitgrad::kernels {
 namespace {
@@ -27,53 +30,6 @@ void formula_filter_gradient_launch(const GroupConv2dProblem& p, const T* x, con
          {.grid = static_cast<unsigned>(p.out_fields * (p.in_fields / p.groups)), .block = 128}, LatticeProblem(p), x,
          dy, dw);
 }
-
-/// The forward product: x is gathered.
-GatheredProduct forward_product(const GroupConv2dProblem& p) {
-  const auto i32 = [](std::int64_t value) { return static_cast<std::int32_t>(value); };
-  GatheredProduct product;
-  product.batch = i32(p.batch), product.groups = i32(p.groups);
-  product.in_fields = i32(p.in_fields / p.groups), product.out_fields = i32(p.out_fields / p.groups);
-  product.in_elements = i32(p.in_order), product.out_elements = i32(p.order);
-  product.rows = {i32(p.in_height), i32(p.out_height()), i32(p.kernel), i32(p.stride), 1,
-                  i32(p.dilation),  i32(p.padding)};
-  product.columns = {i32(p.in_width), i32(p.out_width()), i32(p.kernel), i32(p.stride), 1,
-                     i32(p.dilation), i32(p.padding)};
-  product.relu = p.relu;
-  for (std::int64_t s = 0; s < p.order; ++s) {
-    std::copy_n(p.matrices + 4 * s, 4, product.matrices[s]);
-    for (std::int64_t t = 0; t < (p.in_order == 1 ? 0 : p.order); ++t)
-      product.image[s][p.filter_element[s * p.order + t]] = i32(t);
-  }
-  return product;
-}
-
-/// The product of the input gradient: dy is gathered, with the transposed filter.
-GatheredProduct transposed_product(const GroupConv2dProblem& p) {
-  GatheredProduct product = forward_product(p);
-  std::swap(product.in_fields, product.out_fields);
-  std::swap(product.in_elements, product.out_elements);
-  product.rows = transposed(product.rows);
-  product.columns = transposed(product.columns);
-  product.relu = false;
-  return product;
-}
-
-/// w* of the problem in workspace; see transpose_filter.
-template <class T>
-class TransposedFilter {
- public:
-  TransposedFilter(const GroupConv2dProblem& p, const T* w) : scratch_(size(p) * static_cast<std::int64_t>(sizeof(T))) {
-    if (size(p) > 0)
-      launch("group_conv2d.input_gradient/transpose_filter", transpose_filter<T>,
-             {.grid = blocks_for(size(p), 128), .block = 128}, LatticeProblem(p), w, scratch_.as<T>());
-  }
-  const T* data() const { return scratch_.template as<T>(); }
-
- private:
-  static std::int64_t size(const GroupConv2dProblem& p) { return p.w_size() / p.in_order * p.order; }
-  Scratch scratch_;
-};
 
 template <class T>
 void orbit_gather_forward(const GroupConv2dProblem& p, const T* x, const T* w, const T* bias_or_null, T* y) {
@@ -106,27 +62,41 @@ void implicit_filter_gradient(const GroupConv2dProblem& p, const T* x, const T* 
 bool is_lattice_group(const GroupConv2dProblem& p) { return p.order <= LatticeProblem::max_order; }
 bool asks_for_expansion(const GroupConv2dProblem& p) { return p.implementation == "expanded" && is_lattice_group(p); }
 
-template <class T>
-bool fits(const GroupConv2dProblem& p) {
-  Conv2dProblem plain;
-  plain.batch = p.batch, plain.in_channels = p.in_fields, plain.out_channels = p.out_fields, plain.groups = p.groups;
-  plain.in_height = p.in_height, plain.in_width = p.in_width;
-  plain.kernel_height = plain.kernel_width = p.kernel, plain.stride_height = plain.stride_width = p.stride;
-  plain.padding_height = plain.padding_width = p.padding, plain.dilation_height = plain.dilation_width = p.dilation;
-  return (p.order & (p.order - 1)) == 0 && fits_gathered_product(plain, p.in_order, p.order, sizeof(T));
-}
-
 /// With fewer fields most rows of a tile would be empty: the orbit gather has no such loss. Asked for by name it runs.
 bool fills_tiles(const GroupConv2dProblem& p, std::int64_t fields) {
   return fields / p.groups >= tile_edge / 4 || p.implementation == "implicit_gemm";
 }
 template <class T>
 bool fits_forward_tiles(const GroupConv2dProblem& p) {
-  return fits<T>(p) && fills_tiles(p, p.out_fields);
+  return fits_lattice_product<T>(p) && fills_tiles(p, p.out_fields);
 }
 template <class T>
 bool fits_input_tiles(const GroupConv2dProblem& p) {
-  return fits<T>(p) && fills_tiles(p, p.in_fields);
+  return fits_lattice_product<T>(p) && fills_tiles(p, p.in_fields);
+}
+
+template <class T>
+bool has_blocks(const GroupConv2dProblem& p) {
+  return fits_lattice_product<T>(p) && has_irreps(p);
+}
+/// An image's gradient is no group signal.
+template <class T>
+bool has_input_blocks(const GroupConv2dProblem& p) {
+  return p.in_order == p.order && has_blocks<T>(p);
+}
+
+/// The tiles of irrep blocks have 32 fields: half of one filled, the products of p4 and p4m are still 1.3 and 2.7 times
+/// fewer than those of the dense form, and so are the passes over shared memory on the simulator. No GPU has timed it.
+bool pays_as_blocks(const GroupConv2dProblem& p, std::int64_t fields) {
+  return (p.order >= 4 && fields / p.groups >= 16) || p.implementation == "irrep_blocks";
+}
+template <class T>
+bool takes_forward_blocks(const GroupConv2dProblem& p) {
+  return has_blocks<T>(p) && pays_as_blocks(p, p.out_fields);
+}
+template <class T>
+bool takes_input_blocks(const GroupConv2dProblem& p) {
+  return has_input_blocks<T>(p) && pays_as_blocks(p, p.in_fields);
 }
 
 // The opponent, only when asked for by name.
@@ -146,26 +116,46 @@ const DeviceRegistration<SumFilterOrbits> sum_filter_orbits{"entry_per_thread", 
 
 const DeviceRegistration<GroupConv2dForward> forward_1{
     "formula", formula_forward_launch<float>, formula_forward_launch<double>, is_lattice_group, is_lattice_group};
-const DeviceRegistration<GroupConv2dForward> forward_2{"orbit_gather", orbit_gather_forward<float>,
-                                                       orbit_gather_forward<double>, fits<float>, fits<double>};
-const DeviceRegistration<GroupConv2dForward> forward_3{"implicit_gemm", implicit_forward<float>,
+const DeviceRegistration<GroupConv2dForward> forward_2{
+    "irrep_naive", IrrepNaive<float>::forward, IrrepNaive<double>::forward, has_blocks<float>, has_blocks<double>};
+const DeviceRegistration<GroupConv2dForward> forward_3{"orbit_gather", orbit_gather_forward<float>,
+                                                       orbit_gather_forward<double>, fits_lattice_product<float>,
+                                                       fits_lattice_product<double>};
+const DeviceRegistration<GroupConv2dForward> forward_4{"implicit_gemm", implicit_forward<float>,
                                                        implicit_forward<double>, fits_forward_tiles<float>,
                                                        fits_forward_tiles<double>};
+const DeviceRegistration<GroupConv2dForward> forward_5{"irrep_blocks", IrrepBlocks<float>::forward,
+                                                       IrrepBlocks<double>::forward, takes_forward_blocks<float>,
+                                                       takes_forward_blocks<double>};
 
 const DeviceRegistration<GroupConv2dInputGradient> input_1{"formula", formula_input_gradient_launch<float>,
                                                            formula_input_gradient_launch<double>, is_lattice_group,
                                                            is_lattice_group};
-const DeviceRegistration<GroupConv2dInputGradient> input_2{
-    "orbit_gather", orbit_gather_input_gradient<float>, orbit_gather_input_gradient<double>, fits<float>, fits<double>};
-const DeviceRegistration<GroupConv2dInputGradient> input_3{"implicit_gemm", implicit_input_gradient<float>,
+const DeviceRegistration<GroupConv2dInputGradient> input_2{"irrep_naive", IrrepNaive<float>::input_gradient,
+                                                           IrrepNaive<double>::input_gradient, has_input_blocks<float>,
+                                                           has_input_blocks<double>};
+const DeviceRegistration<GroupConv2dInputGradient> input_3{"orbit_gather", orbit_gather_input_gradient<float>,
+                                                           orbit_gather_input_gradient<double>,
+                                                           fits_lattice_product<float>, fits_lattice_product<double>};
+const DeviceRegistration<GroupConv2dInputGradient> input_4{"implicit_gemm", implicit_input_gradient<float>,
                                                            implicit_input_gradient<double>, fits_input_tiles<float>,
                                                            fits_input_tiles<double>};
+const DeviceRegistration<GroupConv2dInputGradient> input_5{"irrep_blocks", IrrepBlocks<float>::input_gradient,
+                                                           IrrepBlocks<double>::input_gradient,
+                                                           takes_input_blocks<float>, takes_input_blocks<double>};
 
 const DeviceRegistration<GroupConv2dFilterGradient> filter_1{"formula", formula_filter_gradient_launch<float>,
                                                              formula_filter_gradient_launch<double>, is_lattice_group,
                                                              is_lattice_group};
-const DeviceRegistration<GroupConv2dFilterGradient> filter_2{
-    "implicit_gemm", implicit_filter_gradient<float>, implicit_filter_gradient<double>, fits<float>, fits<double>};
+const DeviceRegistration<GroupConv2dFilterGradient> filter_2{"irrep_naive", IrrepNaive<float>::filter_gradient,
+                                                             IrrepNaive<double>::filter_gradient, has_blocks<float>,
+                                                             has_blocks<double>};
+const DeviceRegistration<GroupConv2dFilterGradient> filter_3{"implicit_gemm", implicit_filter_gradient<float>,
+                                                             implicit_filter_gradient<double>,
+                                                             fits_lattice_product<float>, fits_lattice_product<double>};
+const DeviceRegistration<GroupConv2dFilterGradient> filter_4{"irrep_blocks", IrrepBlocks<float>::filter_gradient,
+                                                             IrrepBlocks<double>::filter_gradient,
+                                                             takes_forward_blocks<float>, takes_forward_blocks<double>};
 
 struct OnTensorCores {
   using Forward = GroupConv2dForward<float>;
@@ -174,8 +164,21 @@ struct OnTensorCores {
   using TransposedFilter = kernels::TransposedFilter<float>;
   static GatheredProduct forward_product(const GroupConv2dProblem& p) { return kernels::forward_product(p); }
   static GatheredProduct transposed_product(const GroupConv2dProblem& p) { return kernels::transposed_product(p); }
-  static bool fits(const GroupConv2dProblem& p) { return kernels::fits<float>(p); }
+  static bool fits(const GroupConv2dProblem& p) { return kernels::fits_lattice_product<float>(p); }
 };
+
+/// Before `mma`, which takes every problem that these do: by name alone. Not the operands are rounded but what they are
+/// transformed to, so results are not those of `mma` to the last bits.
+template <bool (*supports)(const GroupConv2dProblem&)>
+bool has_rounded_blocks(const IrrepMma::Problem& p) {
+  return (p.precision == Precision::tf32 || p.precision == Precision::bfloat16) && supports(p.problem);
+}
+const Registration<Rounded<GroupConv2dForward<float>>> rounded_forward{
+    {"irrep_mma", this_device, has_rounded_blocks<has_blocks<float>>, IrrepMma::forward}};
+const Registration<Rounded<GroupConv2dInputGradient<float>>> rounded_input{
+    {"irrep_mma", this_device, has_rounded_blocks<has_input_blocks<float>>, IrrepMma::input_gradient}};
+const Registration<Rounded<GroupConv2dFilterGradient<float>>> rounded_filter{
+    {"irrep_mma", this_device, has_rounded_blocks<has_blocks<float>>, IrrepMma::filter_gradient}};
 const MmaVersions<OnTensorCores> on_tensor_cores;
 
 }  // namespace

@@ -27,7 +27,7 @@ template <class T>
 struct IrrepProblem {
   TileGeometry geometry;
   std::int64_t in_fields, out_fields;  // of one channel group
-  OrbitReads reads;
+  TileReads reads;
   const T *in, *bias;
   T* out;
   bool relu = false;
@@ -164,23 +164,10 @@ void run(const IrrepProblem<T>& problem) {
       });
 }
 
-template <class Irreps>
-bool has_irreps(const GroupConv2dProblem& problem) {
-  for (int s = 0; s < Irreps::order; ++s)
-    for (int t = 0; t < Irreps::order; ++t)
-      if (problem.filter_element[s * Irreps::order + t] != Irreps::element(s, t)) return false;
-  return true;
-}
-
 }  // namespace
 
 bool irrep_blocks_supports(const GroupConv2dProblem& problem) {
-  if (problem.in_order != problem.order && problem.in_order != 1) return false;
-  if (problem.filter_element == nullptr || !column_tile_supports(problem)) return false;
-  if (problem.order != 1 && problem.order != 2 && problem.order != 4 && problem.order != 8) return false;
-  bool result = false;
-  with_irreps(problem, [&](auto irreps) { result = has_irreps<decltype(irreps)>(problem); });
-  return result;
+  return column_tile_supports(problem) && has_irreps(problem);
 }
 
 bool irrep_blocks_supports_input_gradient(const GroupConv2dProblem& problem) {
@@ -193,7 +180,7 @@ void irrep_blocks_forward(const GroupConv2dProblem& problem, const T* x, const T
   IrrepProblem<T> product;
   product.geometry = forward_geometry(problem);
   product.in_fields = problem.in_fields / problem.groups, product.out_fields = problem.out_fields / problem.groups;
-  product.reads = orbit_reads(problem, product.geometry);
+  product.reads = tile_reads(problem, product.geometry);
   product.filter_in = problem.in_order * problem.kernel * problem.kernel;
   product.filter_out = product.in_fields * product.filter_in;
   product.filter_offset = product.reads.filter_entry;
@@ -220,7 +207,7 @@ void irrep_blocks_input_gradient(const GroupConv2dProblem& problem, const T* dy,
   IrrepProblem<T> product;  // from dy to dx: what was the output is read
   product.geometry = transposed_geometry(problem);
   product.in_fields = problem.out_fields / problem.groups, product.out_fields = problem.in_fields / problem.groups;
-  product.reads = orbit_reads(problem, product.geometry);
+  product.reads = tile_reads(problem, product.geometry);
   product.filter_out = problem.order * problem.kernel * problem.kernel;
   product.filter_in = product.out_fields * product.filter_out;
   const std::vector<std::int32_t> transposed = transposed_filter_offsets(problem);

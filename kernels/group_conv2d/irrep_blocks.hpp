@@ -4,7 +4,6 @@
 #pragma once
 
 #include "kernels/group_conv2d/group_conv2d.hpp"
-#include "kernels/group_conv2d/irrep_transform.hpp"
 
 namespace orbitgrad::kernels::cpu {
 
@@ -19,20 +18,5 @@ template <class T>
 void irrep_blocks_input_gradient(const GroupConv2dProblem& problem, const T* dy, const T* w, T* dx);
 template <class T>
 void irrep_blocks_filter_gradient(const GroupConv2dProblem& problem, const T* x, const T* dy, T* dw);
-
-/// Calls body(Irreps{}) with the transform of the problem's group.
-template <class Body>
-void with_irreps(const GroupConv2dProblem& problem, Body&& body) {
-  switch (problem.order) {
-    case 1:
-      return body(TrivialIrreps{});
-    case 2:
-      return body(PairIrreps{});
-    case 4:
-      return body(QuarterTurnIrreps{});
-    default:
-      return body(SquareIrreps{});
-  }
-}
 
 }  // namespace orbitgrad::kernels::cpu

@@ -30,7 +30,7 @@ struct IrrepFilterProblem {
 
   TileGeometry geometry;
   std::int64_t in_fields, out_fields;
-  OrbitReads reads;
+  TileReads reads;
   const T *x, *dy;
   T* dw;
 
@@ -240,7 +240,7 @@ void irrep_blocks_filter_gradient(const GroupConv2dProblem& problem, const T* x,
   IrrepFilterProblem<T> product;
   product.geometry = forward_geometry(problem);
   product.in_fields = problem.in_fields / problem.groups, product.out_fields = problem.out_fields / problem.groups;
-  product.reads = orbit_reads(problem, product.geometry);
+  product.reads = tile_reads(problem, product.geometry);
   const std::int64_t x_group = product.in_fields * problem.in_order * problem.in_height * problem.in_width;
   const std::int64_t y_group = product.out_fields * problem.order * problem.out_height() * problem.out_width();
   const std::int64_t w_group = problem.w_size() / problem.groups;

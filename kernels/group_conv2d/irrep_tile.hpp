@@ -2,49 +2,27 @@
 // registers and stored as one panel for each value of the transform.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "kernels/group_conv2d/column_tile.hpp"
-#include "kernels/group_conv2d/irrep_transform.hpp"
+#include "kernels/group_conv2d/orbit_reads.hpp"
 
 namespace orbitgrad::kernels::cpu {
 
-/// What group element r reads for tap w, at w order + r. An image has one plane for all elements (lifting): then X of
-/// tap h w is X of w moved by h, and one tap of each orbit is enough, with the filter a[c,w,g] = w[c, h_g w] / m where
-/// m elements leave w where it is.
-struct OrbitReads {
-  std::int64_t planes = 0, taps = 0;
-  std::vector<std::int32_t> tap;           // h_r w
-  std::vector<std::int64_t> offset;        // of that tap in the planes of a field, where the lowering is a shift
-  std::vector<std::int32_t> filter_entry;  // (r, h_r w) in a filter [in_order, kernel, kernel]
-  std::vector<double> weight;              // of tap w, 1 / m: a power of two
+/// The reads, and where they lie in the planes of a field if the lowering is a shift.
+struct TileReads : OrbitReads {
+  std::vector<std::int64_t> offset;
 };
 
-/// From fields of in_order planes.
-inline OrbitReads orbit_reads(const GroupConv2dProblem& problem, const TileGeometry& geometry) {
-  const auto kernel = static_cast<std::int32_t>(problem.kernel), order = static_cast<std::int32_t>(problem.order);
-  const bool lifts = problem.in_order != problem.order;
-  OrbitReads reads;
-  reads.planes = problem.in_order;
-  for (std::int32_t w = 0; w < kernel * kernel; ++w) {
-    std::int32_t stabilizer = 0, first = w;
-    for (std::int32_t r = 0; r < order; ++r) {
-      const std::int32_t tap = transform_tap(problem.matrices + 4 * r, kernel, w);
-      stabilizer += tap == w;
-      first = std::min(first, tap);
-    }
-    if (lifts && first != w) continue;
-    ++reads.taps;
-    reads.weight.push_back(lifts ? 1.0 / stabilizer : 1.0);
-    for (std::int32_t r = 0; r < order; ++r) {
-      const std::int32_t tap = transform_tap(problem.matrices + 4 * r, kernel, w), plane = lifts ? 0 : r;
-      reads.tap.push_back(tap);
-      reads.offset.push_back((plane * geometry.height + tap / kernel * geometry.dilation) * geometry.width +
-                             tap % kernel * geometry.dilation);
-      reads.filter_entry.push_back(plane * kernel * kernel + tap);
-    }
+inline TileReads tile_reads(const GroupConv2dProblem& problem, const TileGeometry& geometry) {
+  TileReads reads{orbit_reads(problem), {}};
+  const auto order = static_cast<std::size_t>(problem.order);
+  for (std::size_t i = 0; i < reads.tap.size(); ++i) {
+    const std::int64_t plane = reads.planes == 1 ? 0 : static_cast<std::int64_t>(i % order);
+    const std::int64_t row = reads.tap[i] / problem.kernel, column = reads.tap[i] % problem.kernel;
+    reads.offset.push_back((plane * geometry.height + row * geometry.dilation) * geometry.width +
+                           column * geometry.dilation);
   }
   return reads;
 }
@@ -53,7 +31,7 @@ template <class Irreps, class T>
 class IrrepTile {
  public:
   /// `reads` outlives the tile.
-  IrrepTile(const TileGeometry& geometry, const OrbitReads& reads)
+  IrrepTile(const TileGeometry& geometry, const TileReads& reads)
       : columns_(geometry), reads_(&reads), masks_(reads.tap.size()) {}
 
   /// As of ColumnTile.
@@ -105,7 +83,7 @@ class IrrepTile {
   }
 
   ColumnTile<T> columns_;
-  const OrbitReads* reads_;
+  const TileReads* reads_;
   std::vector<std::uint32_t> masks_;  // of the reads, where each half of a row is one masked load
 };
 

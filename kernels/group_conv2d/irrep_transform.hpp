@@ -22,7 +22,7 @@
 // representations in probability and statistics" (1988), chapter 2, the transform of a convolution.
 #pragma once
 
-#include <cstdint>
+#include "kernels/host_device.hpp"
 
 namespace orbitgrad::kernels {
 
@@ -43,46 +43,47 @@ struct IrrepProduct {
 //   spread(a)                      from `order` transformed values of the filter to `filters`
 //   collect(a)                     the transpose of spread
 //   join(y)                        from `sums` sums to `order` transformed values of the output
+// on the host and on a device.
 
 /// p1.
 struct TrivialIrreps {
   static constexpr int order = 1, sums = 1, filters = 1;
   static constexpr IrrepProduct products[] = {{0, 0, 0, 0, 1}};
-  static constexpr double scale(int) { return 1.0; }
-  static constexpr int element(int, int) { return 0; }
+  ORBITGRAD_HOST_DEVICE static constexpr double scale(int) { return 1.0; }
+  ORBITGRAD_HOST_DEVICE static constexpr int element(int, int) { return 0; }
   template <class V>
-  static void transform(V*) {}
+  ORBITGRAD_HOST_DEVICE static void transform(V*) {}
   template <class V>
-  static void inverse(V*) {}
+  ORBITGRAD_HOST_DEVICE static void inverse(V*) {}
   template <class V>
-  static void spread(V*) {}
+  ORBITGRAD_HOST_DEVICE static void spread(V*) {}
   template <class V>
-  static void collect(V*) {}
+  ORBITGRAD_HOST_DEVICE static void collect(V*) {}
   template <class V>
-  static void join(V*) {}
+  ORBITGRAD_HOST_DEVICE static void join(V*) {}
 };
 
 /// p2 and pm: the even and the odd part.
 struct PairIrreps {
   static constexpr int order = 2, sums = 2, filters = 2;
   static constexpr IrrepProduct products[] = {{0, 0, 0, 0, 1}, {1, 1, 1, 1, 1}};
-  static constexpr double scale(int) { return 0.5; }
-  static constexpr int element(int s, int t) { return s ^ t; }
+  ORBITGRAD_HOST_DEVICE static constexpr double scale(int) { return 0.5; }
+  ORBITGRAD_HOST_DEVICE static constexpr int element(int s, int t) { return s ^ t; }
   template <class V>
-  [[gnu::always_inline]] static void transform(V* x) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void transform(V* x) {
     const V even = x[0] + x[1], odd = x[0] - x[1];
     x[0] = even, x[1] = odd;
   }
   template <class V>
-  [[gnu::always_inline]] static void inverse(V* x) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void inverse(V* x) {
     transform(x);
   }
   template <class V>
-  static void spread(V*) {}
+  ORBITGRAD_HOST_DEVICE static void spread(V*) {}
   template <class V>
-  static void collect(V*) {}
+  ORBITGRAD_HOST_DEVICE static void collect(V*) {}
   template <class V>
-  static void join(V*) {}
+  ORBITGRAD_HOST_DEVICE static void join(V*) {}
 };
 
 /// p4: the sums with the characters 1 and (-1)^r, then p = x0 - x2 and q = x1 - x3, the complex character i^r.
@@ -90,32 +91,32 @@ struct PairIrreps {
 struct QuarterTurnIrreps {
   static constexpr int order = 4, sums = 6, filters = 6;
   static constexpr IrrepProduct products[] = {{0, 0, 0, 0, 1}, {1, 1, 1, 1, 1}, {2, 2, 2, 2, 2}, {3, 4, 2, 4, 2}};
-  static constexpr double scale(int i) { return i < 2 ? 0.25 : 0.5; }
-  static constexpr int element(int s, int t) { return (t - s) & 3; }
+  ORBITGRAD_HOST_DEVICE static constexpr double scale(int i) { return i < 2 ? 0.25 : 0.5; }
+  ORBITGRAD_HOST_DEVICE static constexpr int element(int s, int t) { return (t - s) & 3; }
 
   template <class V>
-  [[gnu::always_inline]] static void transform(V* x) {  // 6 additions
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void transform(V* x) {  // 6 additions
     const V even = x[0] + x[2], odd = x[1] + x[3], p = x[0] - x[2], q = x[1] - x[3];
     x[0] = even + odd, x[1] = even - odd, x[2] = p, x[3] = q;
   }
   template <class V>
-  [[gnu::always_inline]] static void inverse(V* x) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void inverse(V* x) {
     const V even = x[0] + x[1], odd = x[0] - x[1], p = x[2], q = x[3];
     x[0] = even + p, x[1] = odd + q, x[2] = even - p, x[3] = odd - q;
   }
   /// p meets alpha and -beta, q meets beta and alpha.
   template <class V>
-  [[gnu::always_inline]] static void spread(V* a) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void spread(V* a) {
     const V alpha = a[2], beta = a[3];
     a[3] = -beta, a[4] = beta, a[5] = alpha;
   }
   template <class V>
-  [[gnu::always_inline]] static void collect(V* a) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void collect(V* a) {
     const V alpha = a[2] + a[5], beta = a[4] - a[3];
     a[2] = alpha, a[3] = beta;
   }
   template <class V>
-  [[gnu::always_inline]] static void join(V* y) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void join(V* y) {
     const V p = y[2] + y[4], q = y[5] + y[3];
     y[2] = p, y[3] = q;
   }
@@ -128,17 +129,17 @@ struct SquareIrreps {
   static constexpr int order = 8, sums = 8, filters = 8;
   static constexpr IrrepProduct products[] = {{0, 0, 0, 0, 1}, {1, 1, 1, 1, 1}, {2, 2, 2, 2, 1}, {3, 3, 3, 3, 1},
                                               {4, 4, 4, 4, 2}, {5, 4, 4, 6, 2}, {6, 6, 6, 4, 2}, {7, 6, 6, 6, 2}};
-  static constexpr double scale(int i) { return i < 4 ? 0.125 : 0.25; }
+  ORBITGRAD_HOST_DEVICE static constexpr double scale(int i) { return i < 4 ? 0.125 : 0.25; }
   /// (M^m R^r)^-1 is R^-r for m = 0 and itself for m = 1; R M = M R^-1.
-  static constexpr int element(int s, int t) {
+  ORBITGRAD_HOST_DEVICE static constexpr int element(int s, int t) {
     const int m = t >> 2, r = s >> 2 != 0 ? s & 3 : -(s & 3);
     return 4 * ((s >> 2) ^ m) + (((m != 0 ? -r : r) + t) & 3);
   }
 
   template <class V>
-  [[gnu::always_inline]] static void transform(V* x) {  // 20 additions
-    QuarterTurnIrreps::transform(x);                    // of the rotations
-    QuarterTurnIrreps::transform(x + 4);                // of the mirrored rotations M R^r
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void transform(V* x) {  // 20 additions
+    QuarterTurnIrreps::transform(x);                                          // of the rotations
+    QuarterTurnIrreps::transform(x + 4);                                      // of the mirrored rotations M R^r
     const V a = x[0] + x[4], b = x[0] - x[4], c = x[1] + x[5], d = x[1] - x[5];
     const V p0 = x[2], q0 = x[3], p1 = x[6],
             q1 = x[7];  // sum_r x R^r = [p -q; q p], and M changes the first row's sign
@@ -146,7 +147,7 @@ struct SquareIrreps {
     x[4] = p0 - p1, x[5] = q1 - q0, x[6] = q0 + q1, x[7] = p0 + p1;
   }
   template <class V>
-  [[gnu::always_inline]] static void inverse(V* x) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void inverse(V* x) {
     const V p0 = x[4] + x[7], q0 = x[6] - x[5], p1 = x[7] - x[4], q1 = x[5] + x[6];
     const V a = x[0] + x[1], b = x[2] + x[3], c = x[0] - x[1], d = x[2] - x[3];
     x[0] = a, x[1] = b, x[2] = p0, x[3] = q0;
@@ -155,16 +156,16 @@ struct SquareIrreps {
     QuarterTurnIrreps::inverse(x + 4);
   }
   template <class V>
-  [[gnu::always_inline]] static void spread(V* a) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void spread(V* a) {
     const V first = a[5];
     a[5] = a[6], a[6] = first;
   }
   template <class V>
-  [[gnu::always_inline]] static void collect(V* a) {
+  [[gnu::always_inline]] ORBITGRAD_HOST_DEVICE static void collect(V* a) {
     spread(a);
   }
   template <class V>
-  static void join(V*) {}
+  ORBITGRAD_HOST_DEVICE static void join(V*) {}
 };
 
 }  // namespace orbitgrad::kernels

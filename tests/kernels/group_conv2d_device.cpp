@@ -25,7 +25,8 @@ TYPED_TEST_SUITE(GroupConv2dDeviceTest, Types);
 using Case = GroupConv2dCase;
 using Tables = LatticeTables;
 
-/// Every version is asked for by name once: `implicit_gemm` supports few fields only then.
+/// `implicit_gemm` supports few fields only when it is asked for by name, and so does `irrep_blocks`, which has checks
+/// of its own.
 GroupConv2dProblem device_problem(const Case& c, const Tables& tables) {
   GroupConv2dProblem p = problem_of(c, tables);
   p.implementation = "implicit_gemm";
@@ -59,6 +60,22 @@ std::vector<Case> other_cases() {
           {"p4", false, 1, 1, 66, 2, 3, 1},       {"p4", true, 9, 1, 2, 6, 6, 3, 1, 1}};
 }
 
+/// Holds the version of that name against `expected`; false if none on sim supports the problem.
+template <class Kernel, class Run, class T>
+bool check_version(const typename Kernel::Problem& p, std::string_view name, Run&& run, const std::vector<T>& expected,
+                   double most) {
+  bool found = false;
+  for (const DeviceKind device : {DeviceKind::sim, DeviceKind::cuda}) {
+    if (kernels::device_memory(device) == nullptr) continue;
+    const auto* version = kernels::Registry<Kernel>::find(name, device, p);
+    if (version == nullptr) continue;
+    found = found || device == DeviceKind::sim;
+    kernels::testing::expect_near(kernels::testing::run_checked<Kernel>(*version, p, run), expected, most,
+                                  std::string(Kernel::name) + "/" + std::string(name));
+  }
+  return found;
+}
+
 template <class T>
 void check(const Case& c, std::string_view implementation = "implicit_gemm") {
   SCOPED_TRACE(describe(c));
@@ -77,6 +94,14 @@ void check(const Case& c, std::string_view implementation = "implicit_gemm") {
     check_every_version<kernels::GroupConv2dForward<T>>(p, on_device.forward(false), plain, tolerance<T>());
   check_every_version<kernels::GroupConv2dInputGradient<T>>(p, on_device.input_gradient(), dx, tolerance<T>());
   check_every_version<kernels::GroupConv2dFilterGradient<T>>(p, on_device.filter_gradient(), dw, tolerance<T>());
+  if (implementation == "expanded") return;
+  p.implementation = "irrep_blocks";
+  EXPECT_TRUE(check_version<kernels::GroupConv2dForward<T>>(p, "irrep_blocks", on_device.forward(), y, tolerance<T>()));
+  EXPECT_EQ(check_version<kernels::GroupConv2dInputGradient<T>>(p, "irrep_blocks", on_device.input_gradient(), dx,
+                                                                tolerance<T>()),
+            p.in_order == p.order);
+  EXPECT_TRUE(check_version<kernels::GroupConv2dFilterGradient<T>>(p, "irrep_blocks", on_device.filter_gradient(), dw,
+                                                                   tolerance<T>()));
 }
 
 TYPED_TEST(GroupConv2dDeviceTest, EveryVersionMatchesTheCpu) {
@@ -110,17 +135,21 @@ TYPED_TEST(GroupConv2dDeviceTest, ExpandedFiltersGiveTheSame) {
 TYPED_TEST(GroupConv2dDeviceTest, EveryBarrierIsNeeded) {
   using T = TypeParam;
   const Tables tables("p4m");
-  const auto on_device = [&](const Case& c) {
-    const GroupConv2dProblem p = device_problem(c, tables);
-    return ConvolutionOnDevice<GroupConv2dProblem, T>(p, p.out_fields);
-  };
-  // The filters of one field, 6 x 200 entries, do not fit in one piece.
-  const auto forward = on_device({"p4m", false, 1, 6, 1, 3, 3, 5, 1, 2});
-  check_barriers_are_needed<kernels::GroupConv2dForward<T>>(forward.problem, forward.forward());
-  const auto input = on_device({"p4m", false, 1, 1, 6, 3, 3, 5, 1, 2});
-  check_barriers_are_needed<kernels::GroupConv2dInputGradient<T>>(input.problem, input.input_gradient());
-  const auto filter = on_device({"p4m", true, 1, 1, 2, 11, 11, 2});
-  check_barriers_are_needed<kernels::GroupConv2dFilterGradient<T>>(filter.problem, filter.filter_gradient());
+  for (const std::string_view name : {"implicit_gemm", "irrep_blocks"}) {
+    if (sizeof(T) == 8 && name == "irrep_blocks") continue;  // the kernels are the same templates
+    const auto on_device = [&](const Case& c) {
+      GroupConv2dProblem p = problem_of(c, tables);
+      p.implementation = name;
+      return ConvolutionOnDevice<GroupConv2dProblem, T>(p, p.out_fields);
+    };
+    // The filters of one field, 15 x 72 entries, do not fit in one piece.
+    const auto forward = on_device({"p4m", false, 1, 15, 1, 1, 1, 3, 1, 1});
+    check_barriers_are_needed<kernels::GroupConv2dForward<T>>(forward.problem, forward.forward());
+    const auto input = on_device({"p4m", false, 1, 1, 15, 1, 1, 3, 1, 1});
+    check_barriers_are_needed<kernels::GroupConv2dInputGradient<T>>(input.problem, input.input_gradient());
+    const auto filter = on_device({"p4m", true, 1, 1, 2, 6, 6, 2});
+    check_barriers_are_needed<kernels::GroupConv2dFilterGradient<T>>(filter.problem, filter.filter_gradient());
+  }
 }
 
 /// [L_h f](t, p) = f(h^-1 t, h^-1 p) for f [outer, elements, size, size]; elements is 1 (an image) or the order.
@@ -142,7 +171,7 @@ std::vector<T> act(const groups::LatticeGroup& group, int h, const std::vector<T
 }
 
 // f(L_h x) and L_h f(x) are the same bits, and so are the gradients by the input where the stride is 1.
-TYPED_TEST(GroupConv2dDeviceTest, GathersAreEquivariantBitForBit) {
+TYPED_TEST(GroupConv2dDeviceTest, GathersAndBlocksAreEquivariantBitForBit) {
   using T = TypeParam;
   for (const Case& c : square_cases()) {
     SCOPED_TRACE(describe(c));
@@ -150,18 +179,21 @@ TYPED_TEST(GroupConv2dDeviceTest, GathersAreEquivariantBitForBit) {
     const GroupConv2dProblem p = device_problem(c, tables);
     ASSERT_TRUE(kernels::stride_is_equivariant(p));
     const ConvolutionOnDevice<GroupConv2dProblem, T> at_unit(p, p.out_fields);
-    for (const std::string_view name : {"orbit_gather", "implicit_gemm"}) {
-      const auto* forward = kernels::Registry<kernels::GroupConv2dForward<T>>::find(name, DeviceKind::sim, p);
-      const auto* input = kernels::Registry<kernels::GroupConv2dInputGradient<T>>::find(name, DeviceKind::sim, p);
-      ASSERT_TRUE(forward != nullptr && input != nullptr);
-      const auto y = at_unit.forward()(*forward), dx = at_unit.input_gradient()(*input);
+    for (const std::string_view name : {"orbit_gather", "implicit_gemm", "irrep_naive", "irrep_blocks"}) {
+      GroupConv2dProblem asked = p;
+      asked.implementation = name;
+      const auto* forward = kernels::Registry<kernels::GroupConv2dForward<T>>::find(name, DeviceKind::sim, asked);
+      const auto* input = kernels::Registry<kernels::GroupConv2dInputGradient<T>>::find(name, DeviceKind::sim, asked);
+      if (forward == nullptr && name.starts_with("irrep")) continue;  // hexagons
+      ASSERT_TRUE(forward != nullptr && (c.lift || input != nullptr));
+      const auto y = at_unit.forward()(*forward), dx = input == nullptr ? at_unit.x : at_unit.input_gradient()(*input);
       for (int h = 0; h < tables.group.order(); ++h) {
         auto moved = at_unit;
         moved.x = act(tables.group, h, at_unit.x, p.in_order, p.in_height);
         moved.dy = act(tables.group, h, at_unit.dy, p.order, p.out_height());
         EXPECT_TRUE(same_bits(moved.forward()(*forward), act(tables.group, h, y, p.order, p.out_height())))
             << name << ", element " << h;
-        if (!c.lift) {
+        if (!c.lift && input != nullptr) {
           EXPECT_TRUE(same_bits(moved.input_gradient()(*input), act(tables.group, h, dx, p.in_order, p.in_height)))
               << name << ", input gradient, element " << h;
         }
@@ -170,15 +202,18 @@ TYPED_TEST(GroupConv2dDeviceTest, GathersAreEquivariantBitForBit) {
   }
 }
 
-TEST(GroupConv2dDevice, FewFieldsTakeTheOrbitGather) {
-  const Tables tables("p4m");
-  const auto best = [&](std::int64_t fields) {
-    GroupConv2dProblem p = device_problem({"p4m", false, 1, 2, fields, 4, 4, 3}, tables);
+TEST(GroupConv2dDevice, TheChoiceIsByOrderAndFields) {
+  const auto best = [&](const std::string& group, bool lift, std::int64_t fields) {
+    const Tables tables(group);
+    GroupConv2dProblem p = device_problem({group, lift, 1, 2, fields, 4, 4, 3}, tables);
     p.implementation = {};
     return kernels::Registry<kernels::GroupConv2dForward<float>>::best(DeviceKind::sim, p)->name;
   };
-  EXPECT_EQ(best(8), "orbit_gather");
-  EXPECT_EQ(best(16), "implicit_gemm");
+  EXPECT_EQ(best("p4m", false, 8), "orbit_gather");
+  EXPECT_EQ(best("p4m", false, 16), "irrep_blocks");
+  EXPECT_EQ(best("p4", true, 16), "irrep_blocks");
+  EXPECT_EQ(best("p2", false, 16), "implicit_gemm");
+  EXPECT_EQ(best("p6", false, 16), "formula");
 }
 
 TYPED_TEST(GroupConv2dDeviceTest, TheEpilogueTakesTheReluOfTheSameBits) {
@@ -195,7 +230,7 @@ TYPED_TEST(GroupConv2dDeviceTest, TheEpilogueTakesTheReluOfTheSameBits) {
     }
   };
   for (const Case& c : {Case{"p4m", false, 1, 2, 3, 3, 5, 3, 1, 1}, Case{"p4", true, 1, 1, 2, 4, 4, 3}})
-    for (const char* name : {"implicit_gemm", "expanded"}) {
+    for (const char* name : {"implicit_gemm", "expanded", "irrep_blocks"}) {
       SCOPED_TRACE(describe(c));
       const Tables tables(c.group);
       GroupConv2dProblem p = device_problem(c, tables);
@@ -232,13 +267,60 @@ TEST(GroupConv2dDevice, RoundedVersionsMatchTheCpuOnRoundedOperands) {
       kernels::cpu::group_conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
       kernels::cpu::group_conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
       const kernels::RoundedProblem<GroupConv2dProblem> asked{p, precision};
-      check_every_version<Rounded<kernels::GroupConv2dForward<float>>>(asked, on_device.forward_of(asked), y,
-                                                                       tolerance<float>());
-      check_every_version<Rounded<kernels::GroupConv2dInputGradient<float>>>(asked, on_device.input_gradient_of(asked),
-                                                                             dx, tolerance<float>());
-      check_every_version<Rounded<kernels::GroupConv2dFilterGradient<float>>>(
-          asked, on_device.filter_gradient_of(asked), dw, tolerance<float>());
+      EXPECT_TRUE(check_version<Rounded<kernels::GroupConv2dForward<float>>>(asked, "mma", on_device.forward_of(asked),
+                                                                             y, tolerance<float>()));
+      EXPECT_TRUE(check_version<Rounded<kernels::GroupConv2dInputGradient<float>>>(
+          asked, "mma", on_device.input_gradient_of(asked), dx, tolerance<float>()));
+      EXPECT_TRUE(check_version<Rounded<kernels::GroupConv2dFilterGradient<float>>>(
+          asked, "mma", on_device.filter_gradient_of(asked), dw, tolerance<float>()));
     }
+}
+
+// Random numbers within what the precision allows; whole numbers are exact, since their transforms are, in bfloat16
+// too. More fields and positions than a tile has, and rows that do not fill a step.
+TEST(GroupConv2dDevice, IrrepBlocksOnTensorCoresKeepThePrecision) {
+  using kernels::Rounded;
+  for (const Data kind : {Data::random, Data::small_integers})
+    for (const Case& c : {Case{"p4m", false, 3, 1, 33, 5, 5, 3, 2, 1}, Case{"p4m", true, 1, 3, 2, 9, 9, 3, 1, 1},
+                          Case{"p4", false, 1, 4, 6, 3, 3, 3, 1, 1, 1, 2}, Case{"p2", true, 1, 1, 1, 4, 3, 2}}) {
+      SCOPED_TRACE(describe(c));
+      const Tables tables(c.group);
+      GroupConv2dProblem p = problem_of(c, tables);
+      ConvolutionOnDevice<GroupConv2dProblem, float> on_device(p, p.out_fields);
+      on_device.x = make_data<float>(p.x_size(), 1, kind), on_device.w = make_data<float>(p.w_size(), 2, kind);
+      on_device.dy = make_data<float>(p.y_size(), 3, kind), on_device.bias = make_data<float>(p.out_fields, 4, kind);
+      const auto &x = on_device.x, &w = on_device.w, &dy = on_device.dy;
+      std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
+      kernels::cpu::group_conv2d_forward(p, x.data(), w.data(), on_device.bias.data(), y.data());
+      kernels::cpu::group_conv2d_input_gradient(p, dy.data(), w.data(), dx.data());
+      kernels::cpu::group_conv2d_filter_gradient(p, x.data(), dy.data(), dw.data());
+      for (const kernels::Precision precision : {kernels::Precision::tf32, kernels::Precision::bfloat16}) {
+        const kernels::RoundedProblem<GroupConv2dProblem> asked{p, precision};
+        const double most = kind == Data::random ? kernels::testing::library_tolerance(precision) : 0;
+        EXPECT_TRUE(check_version<Rounded<kernels::GroupConv2dForward<float>>>(asked, "irrep_mma",
+                                                                               on_device.forward_of(asked), y, most));
+        EXPECT_NE(c.lift, check_version<Rounded<kernels::GroupConv2dInputGradient<float>>>(
+                              asked, "irrep_mma", on_device.input_gradient_of(asked), dx, most));
+        EXPECT_TRUE(check_version<Rounded<kernels::GroupConv2dFilterGradient<float>>>(
+            asked, "irrep_mma", on_device.filter_gradient_of(asked), dw, most));
+      }
+      if (kind == Data::random) continue;
+      p.implementation = "irrep_blocks";
+      EXPECT_TRUE(check_version<kernels::GroupConv2dForward<float>>(p, "irrep_blocks", on_device.forward(), y, 0));
+      EXPECT_TRUE(check_version<kernels::GroupConv2dFilterGradient<float>>(p, "irrep_blocks",
+                                                                           on_device.filter_gradient(), dw, 0));
+    }
+}
+
+TEST(GroupConv2dDevice, EveryBarrierOfTheTensorCoresIsNeeded) {
+  using kernels::Rounded;
+  const Tables tables("p4");
+  const GroupConv2dProblem p = problem_of({"p4", false, 1, 2, 1, 5, 5, 3, 1, 1}, tables);
+  const ConvolutionOnDevice<GroupConv2dProblem, float> on_device(p, p.out_fields);
+  const kernels::RoundedProblem<GroupConv2dProblem> asked{p, kernels::Precision::bfloat16};
+  check_barriers_are_needed<Rounded<kernels::GroupConv2dForward<float>>>(asked, on_device.forward_of(asked));
+  check_barriers_are_needed<Rounded<kernels::GroupConv2dFilterGradient<float>>>(asked,
+                                                                                on_device.filter_gradient_of(asked));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/group_conv2d/cost.hpp"
-#include "kernels/group_conv2d/irrep_tile.hpp"
+#include "kernels/group_conv2d/orbit_reads.hpp"
 #include "tests/kernels/group_conv2d_case.hpp"
 
 namespace orbitgrad::testing {
@@ -84,7 +84,7 @@ TEST(GroupConv2dCost, CountsTheTapsThatLiftingTransforms) {
       cell.order = static_cast<std::int64_t>(tables.matrices.size()) / 4;
       cell.lifts = true, cell.fields = 2, cell.kernel = kernel, cell.positions = 64;
       const GroupConv2dProblem problem = problem_of(cell, tables);
-      const auto reads = kernels::cpu::orbit_reads(problem, kernels::cpu::forward_geometry(problem));
+      const auto reads = kernels::orbit_reads(problem);
       EXPECT_EQ(kernels::group_conv2d_cost::tap_orbits(problem), reads.taps) << group << ' ' << kernel;
     }
 }
