@@ -6,6 +6,7 @@
 #include "engine/machine.hpp"
 #include "groups/printable.hpp"
 #include "kernels/device_memory.hpp"
+#include "kernels/instruction_set.hpp"
 #include "kernels/launch_error.hpp"
 #include "kernels/parallel.hpp"
 
@@ -15,7 +16,9 @@ namespace {
 
 DeviceStatus status_of(DeviceKind device) {
   if (device == DeviceKind::cpu)
-    return {device, true, fmt::format("{}, {} threads", processor_name(), kernels::thread_count())};
+    return {device, true,
+            fmt::format("{}, {} threads, kernels for {}", processor_name(), kernels::thread_count(),
+                        kernels::instruction_set())};
   try {
     return {device, kernels::device_memory(device) != nullptr, kernels::device_description(device)};
   } catch (const kernels::LaunchError& error) {  // there, but it cannot even reserve memory

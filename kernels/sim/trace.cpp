@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
@@ -23,7 +24,8 @@ namespace {
 
 Trace* current_trace = nullptr;
 
-/// Loads the instrumented kernels that lie beside this library; they register themselves. Once.
+/// Loads the instrumented kernels that lie beside this library, or beside the plain one if this is that of a level;
+/// they register themselves. Once.
 void load_traced_kernels() {
   static bool loaded = false;
   if (loaded) return;
@@ -31,7 +33,7 @@ void load_traced_kernels() {
   std::string path = "liborbitgrad_traced.so";
   if (dladdr(reinterpret_cast<const void*>(&load_traced_kernels), &info) != 0 && info.dli_fname != nullptr) {
     const std::string library = info.dli_fname;
-    path = library.substr(0, library.rfind('/') + 1) + path;
+    path = library.substr(0, std::min(library.rfind('/'), library.rfind("/glibc-hwcaps/")) + 1) + path;
   }
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr)
     throw LaunchError(fmt::format("the instrumented kernels cannot be loaded: {}", dlerror()));
