@@ -1,5 +1,6 @@
 // group_conv3d against expanded filters and oneDNN, in one run on the same arrays: forward, input gradient, filter
-// gradient and their sum, O and Oh, 3x3x3 with padding 1 on 16^3. The opponent's filters are expanded ahead and not
+// gradient and their sum, O and Oh, 3x3x3 with padding 1 on 16^3, the sum on 12^3 and 8^3 too, where a vector holds
+// pieces of several rows. The opponent's filters are expanded ahead and not
 // counted; its primitives are made once. Results are compared before anything is timed.
 //
 //   build/bench/group_conv3d --benchmark_out=results.json --benchmark_out_format=json
@@ -125,9 +126,9 @@ class Duel {
 };
 
 void run(benchmark::State& state, const std::vector<Op>& ops, const std::string& group, std::int64_t fields,
-         std::int64_t batch, int threads) {
+         std::int64_t size, int threads) {
   omp_set_num_threads(threads);
-  Duel duel(group, fields, 16, batch);
+  Duel duel(group, fields, size, 1);
   for (const Op op : ops)
     if (const double difference = duel.difference(op); !(difference < 1e-4)) {
       state.SkipWithError(fmt::format("results differ by {:.2e}", difference).c_str());
@@ -166,14 +167,16 @@ int main(int argc, char** argv) {
     for (const auto& [list, name] : ops)
       for (const auto& [group, fields] :
            {std::pair<std::string, int>{"O", 1}, {"O", 4}, {"O", 8}, {"Oh", 1}, {"Oh", 4}})
-        benchmark::RegisterBenchmark(
-            fmt::format("{}/{}/fields:{}/map:16/batch:1/threads:{}", name, group, fields, threads).c_str(),
-            [=, list = list, group = group, fields = fields](benchmark::State& state) {
-              orbitgrad::bench::run(state, list, group, fields, 1, threads);
-            })
-            ->UseManualTime()
-            ->Iterations(1)
-            ->Unit(benchmark::kMillisecond);
+        for (const int size : {16, 12, 8})
+          if (size == 16 || list.size() == 3)
+            benchmark::RegisterBenchmark(
+                fmt::format("{}/{}/fields:{}/map:{}/batch:1/threads:{}", name, group, fields, size, threads).c_str(),
+                [=, list = list, group = group, fields = fields](benchmark::State& state) {
+                  orbitgrad::bench::run(state, list, group, fields, size, threads);
+                })
+                ->UseManualTime()
+                ->Iterations(1)
+                ->Unit(benchmark::kMillisecond);
   orbitgrad::bench::forced_implementation = orbitgrad::bench::take_implementation(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

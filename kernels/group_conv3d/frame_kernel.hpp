@@ -11,9 +11,9 @@
 
 namespace orbitgrad::kernels::cpu {
 
-/// As FrameProgram::run of the coordinates, into panels (frame_panels.hpp); at most taps_at_a_time taps.
+/// As FrameProgram::run of the coordinates, into panels (frame_panels.hpp) from their tap `first` on.
 template <class T>
-using FrameKernel = void(const ProgramInputs<T>&, T* panels);
+using FrameKernel = void(const ProgramInputs<T>&, std::int64_t first, T* panels);
 
 struct FrameAction {
   enum class Kind : std::uint8_t { read, step, write };
@@ -125,12 +125,12 @@ template <const auto& table>
 inline constexpr auto frame_panel_rows = static_panel_rows<table>();
 
 template <const auto& table, class T>
-void frame_kernel(const ProgramInputs<T>& inputs, T* panels) {
+void frame_kernel(const ProgramInputs<T>& inputs, std::int64_t first, T* panels) {
   constexpr std::size_t order = table.order, steps = table.steps.size();
-  const std::int64_t taps = inputs.taps;
+  const std::int64_t end = first + inputs.taps;
   const std::int64_t* offset = inputs.offset;
   const T* const data[2] = {inputs.data + inputs.place[0], inputs.data + inputs.place[1]};
-  for (std::int64_t t = 0; t < taps; ++t, offset += order)
+  for (std::int64_t t = first; t < end; ++t, offset += order)
     for (int half = 0; half < 2; ++half) {
       const T* const from = data[half];
       T* const to[3] = {panels + (t * tile_columns<T> + half * lanes<T>),

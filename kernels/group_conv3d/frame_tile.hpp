@@ -129,40 +129,36 @@ class FieldTransform {
     const std::int64_t plane = volume(walk.padded);
     for (std::size_t i = 0; i < reads.plane.size(); ++i)
       offset_.push_back(reads.plane[i] * plane + walk.tap_offset(kernel, reads.tap[i]));
-    for (std::int64_t i = 0; i < taps_at_a_time * order_; ++i) gathered_offset_.push_back(i * block_positions<T>);
+    for (std::int64_t i = 0; i < taps_of_a_run * order_; ++i) gathered_offset_.push_back(i * block_positions<T>);
   }
 
   /// Elements of scratch.
-  std::int64_t scratch_size() const {
-    return (program_.scratch_rows() * taps_of_a_run + order_ * taps_at_a_time) * block_positions<T>;
-  }
+  std::int64_t scratch_size() const { return (program_.scratch_rows() + order_) * taps_of_a_run * block_positions<T>; }
 
   /// The taps first ... first + count of at most taps_at_a_time.
   void run(const VolumeTile<T>& tile, const T* field, std::int64_t first, std::int64_t count, const Panels<T>& panels,
            T* scratch) const {
     const std::int64_t* const offset = offset_.data() + first * order_;
-    T* const rest = scratch + taps_at_a_time * order_ * block_positions<T>;
-    if (const std::int32_t* places = tile.dense_places()) {
-      transform({field, offset, {places[0], places[1]}, count}, panels, rest);
-      return;
+    const std::int32_t* const places = tile.dense_places();
+    if (places != nullptr && kernel_ != nullptr)
+      return kernel_({field, offset, {places[0], places[1]}, count}, 0, panels.data);
+    for (std::int64_t t = 0; t < count; t += taps_of_a_run) {
+      ProgramInputs<T> inputs{field, offset + t * order_, {}, std::min(taps_of_a_run, count - t)};
+      if (places != nullptr) {
+        inputs.place[0] = places[0], inputs.place[1] = places[1];
+      } else {
+        tile.read_rows(field, inputs.offset, inputs.taps * order_, scratch);
+        inputs.data = scratch, inputs.offset = gathered_offset_.data(), inputs.place[1] = lanes<T>;
+      }
+      if (kernel_ != nullptr)
+        kernel_(inputs, t, panels.data);
+      else
+        program_.run(inputs, panels.rows.data(), t, scratch + taps_of_a_run * order_ * block_positions<T>);
     }
-    for (std::int64_t i = 0; i < count * order_; ++i)
-      tile.read(field + offset[i], scratch + i * block_positions<T>, tile_columns<T>);
-    transform({scratch, gathered_offset_.data(), {0, lanes<T>}, count}, panels, rest);
   }
 
  private:
-  void transform(const ProgramInputs<T>& inputs, const Panels<T>& panels, T* scratch) const {
-    if (kernel_ != nullptr) return kernel_(inputs, panels.data);
-    for (std::int64_t t = 0; t < inputs.taps; t += taps_of_a_run)
-      program_.run({inputs.data,
-                    inputs.offset + t * order_,
-                    {inputs.place[0], inputs.place[1]},
-                    std::min(taps_of_a_run, inputs.taps - t)},
-                   panels.rows.data(), t, scratch);
-  }
-
-  static constexpr std::int64_t taps_of_a_run = 3;  // of a program whose sums go through scratch
+  static constexpr std::int64_t taps_of_a_run = 3;  // where inputs or sums go through scratch
   FrameProgram<T> program_;
   FrameKernel<T>* kernel_;
   std::int64_t order_;

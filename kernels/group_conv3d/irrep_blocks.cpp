@@ -44,6 +44,14 @@ const T* pack_filter(const Blocks<T>& problem) {
     size += problem.rows(block).padded() * problem.in_fields * problem.depth(block);
   T* const packed = workspace<PackedFilter, T>(size);
   std::fill(packed, packed + size, T{0});
+  std::vector<std::vector<std::int64_t>> place;  // of row (field, i) of each block, for depth 0
+  for (const FrameBlock& block : problem.transform->blocks) {
+    const RowTiles rows = problem.rows(block);
+    const std::int64_t tile = problem.in_fields * problem.depth(block) * rows.height;
+    auto& of_block = place.emplace_back();
+    for (std::int64_t row = 0; row < rows.extent; ++row)
+      of_block.push_back(row / rows.height * tile + row % rows.height);
+  }
   const auto pack = [&](std::int64_t c, std::int64_t w) {
     for (std::int64_t first = 0; first < problem.out_fields; first += lanes<T>) {
       const std::int64_t count = std::min<std::int64_t>(lanes<T>, problem.out_fields - first);
@@ -62,6 +70,7 @@ const T* pack_filter(const Blocks<T>& problem) {
                          slot[static_cast<std::size_t>(entry.slot)]);
       T* base = packed;
       std::size_t next = 0;
+      auto of_block = place.begin();
       for (const FrameBlock& block : problem.transform->blocks) {
         const RowTiles rows = problem.rows(block);
         const std::int64_t depth = problem.in_fields * problem.depth(block), d = block.degree;
@@ -69,13 +78,12 @@ const T* pack_filter(const Blocks<T>& problem) {
           for (std::int64_t i = 0; i < d; ++i) {
             store(number, slot[next] / broadcast(static_cast<T>(sparse.divisor[next])));
             ++next;
-            for (std::int64_t lane = 0; lane < count; ++lane) {
-              const std::int64_t row = (first + lane) * d + i;
-              base[(row / rows.height * depth + (c * taps + w) * d + j) * rows.height + row % rows.height] =
-                  number[lane];
-            }
+            const std::int64_t at = ((c * taps + w) * d + j) * rows.height;
+            for (std::int64_t lane = 0; lane < count; ++lane)
+              base[at + (*of_block)[static_cast<std::size_t>((first + lane) * d + i)]] = number[lane];
           }
         base += rows.padded() * depth;
+        ++of_block;
       }
     }
   };

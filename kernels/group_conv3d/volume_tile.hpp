@@ -103,13 +103,21 @@ class VolumeTile {
     }
     for (std::int64_t v = 0; v * lanes<T> < width; ++v) {
       const auto at = static_cast<std::size_t>(v), begin = static_cast<std::size_t>(v * lanes<T>);
-      bool dense = (v + 1) * lanes<T> <= count;
-      for (std::size_t lane = 1; dense && lane < static_cast<std::size_t>(lanes<T>); ++lane)
-        dense = index_[begin + lane] == index_[begin] + static_cast<std::int32_t>(lane);
-      dense_[at] = dense;
-      all_dense_ = all_dense_ && dense;
+      const auto valid = static_cast<std::size_t>(std::clamp<std::int64_t>(count - v * lanes<T>, 0, lanes<T>));
+      Pieces& pieces = pieces_[at];
+      for (std::size_t lane = 0; lane < valid; ++lane) {
+        const std::int32_t place = index_[begin + lane] - static_cast<std::int32_t>(lane);
+        if (pieces.count == 0 || place != pieces.place[pieces.count - 1]) {
+          if (pieces.count == most_pieces) {
+            pieces.count = scattered;
+            break;
+          }
+          pieces.mask[pieces.count] = 0, pieces.place[pieces.count++] = place;
+        }
+        pieces.mask[pieces.count - 1] |= 1u << lane;
+      }
+      all_dense_ = all_dense_ && pieces.count == 1 && valid == static_cast<std::size_t>(lanes<T>);
       dense_places_[at] = index_[begin];
-      plain_places_[at] = static_cast<std::int32_t>(begin);
     }
   }
 
@@ -117,29 +125,65 @@ class VolumeTile {
   std::int64_t width() const { return width_; }
   /// Where each vector of positions lies from x on, or null if one of them is not dense.
   const std::int32_t* dense_places() const { return all_dense_ ? dense_places_.data() : nullptr; }
-  /// Where each vector lies in a row that was read.
-  const std::int32_t* plain_places() const { return plain_places_.data(); }
 
   /// to[i] = from[index of position i], rows of tile_columns elements `block` apart; zeros beyond the last position.
   void read(const T* from, T* to, std::int64_t block) const {
+    for (std::int64_t v = 0; v * lanes<T> < width_; ++v) read_vector(v, from, to + v / 2 * block + v % 2 * lanes<T>);
+  }
+
+  /// Row i of many, dense at `to`: from + offset[i] as read does, a vector after the other.
+  void read_rows(const T* from, const std::int64_t* offset, std::int64_t rows, T* to) const {
     for (std::int64_t v = 0; v * lanes<T> < width_; ++v) {
-      T* target = to + v / 2 * block + v % 2 * lanes<T>;
-      const std::int32_t* index = index_.data() + v * lanes<T>;
-      if (dense_[static_cast<std::size_t>(v)]) {
-        store(target, load(from + index[0]));
-        continue;
-      }
-      const std::int64_t valid = std::clamp<std::int64_t>(count_ - v * lanes<T>, 0, lanes<T>);
-      for (std::int64_t lane = 0; lane < valid; ++lane) target[lane] = from[index[lane]];
-      for (std::int64_t lane = valid; lane < lanes<T>; ++lane) target[lane] = T{0};
+      const Pieces& pieces = pieces_[static_cast<std::size_t>(v)];
+      T* const target = to + v * lanes<T>;
+      if (pieces.count == 1)
+        read_pieces<1>(pieces, from, offset, rows, target);
+      else if (pieces.count == 2)
+        read_pieces<2>(pieces, from, offset, rows, target);
+      else
+        for (std::int64_t i = 0; i < rows; ++i) read_vector(v, from + offset[i], target + i * width_);
     }
   }
 
  private:
+  /// A vector as pieces of rows: lane l of a mask is read at its place + l. Or scattered, as by a stride.
+  static constexpr int most_pieces = 4, scattered = most_pieces + 1;
+  struct Pieces {
+    int count = 0;
+    std::uint32_t mask[most_pieces];
+    std::int32_t place[most_pieces];
+  };
+
+  void read_vector(std::int64_t v, const T* from, T* to) const {
+    const Pieces& pieces = pieces_[static_cast<std::size_t>(v)];
+    if (pieces.count != scattered) {
+      Vector<T> value{};
+      for (int i = 0; i < pieces.count; ++i) value = masked_load(value, pieces.mask[i], from + pieces.place[i]);
+      return store(to, value);
+    }
+    const std::int32_t* index = index_.data() + v * lanes<T>;
+    const std::int64_t valid = std::clamp<std::int64_t>(count_ - v * lanes<T>, 0, lanes<T>);
+    for (std::int64_t lane = 0; lane < valid; ++lane) to[lane] = from[index[lane]];
+    for (std::int64_t lane = valid; lane < lanes<T>; ++lane) to[lane] = T{0};
+  }
+
+  /// Vectors of one or two pieces, whose masks stay in registers.
+  template <int count>
+  void read_pieces(const Pieces& pieces, const T* from, const std::int64_t* offset, std::int64_t rows, T* to) const {
+    std::uint32_t mask[count];
+    const T* place[count];
+    for (int i = 0; i < count; ++i) mask[i] = pieces.mask[i], place[i] = from + pieces.place[i];
+    for (std::int64_t row = 0; row < rows; ++row, to += width_) {
+      Vector<T> value{};
+      for (int i = 0; i < count; ++i) value = masked_load(value, mask[i], place[i] + offset[row]);
+      store(to, value);
+    }
+  }
+
   std::int64_t count_, width_;
   std::array<std::int32_t, static_cast<std::size_t>(most)> index_{};
-  std::array<std::int32_t, static_cast<std::size_t>(vectors)> dense_places_{}, plain_places_{};
-  std::array<bool, static_cast<std::size_t>(vectors)> dense_{};
+  std::array<std::int32_t, static_cast<std::size_t>(vectors)> dense_places_{};
+  std::array<Pieces, static_cast<std::size_t>(vectors)> pieces_{};
   bool all_dense_ = true;
 };
 

@@ -61,7 +61,8 @@ void compare_bits(const char* group) {
   const cpu::ProgramInputs<T> inputs{data.data(), offset.data(), {3, width + 1}, taps};
   std::vector<T> by_kernel(static_cast<std::size_t>(cpu::Panels<T>::size(transform))), by_program(by_kernel.size());
   std::vector<T> scratch(static_cast<std::size_t>(program.scratch_rows() * taps * width));
-  kernel(inputs, by_kernel.data());
+  kernel({inputs.data, inputs.offset, {inputs.place[0], inputs.place[1]}, 1}, 0, by_kernel.data());
+  kernel({inputs.data, inputs.offset + order, {inputs.place[0], inputs.place[1]}, taps - 1}, 1, by_kernel.data());
   program.run(inputs, cpu::Panels<T>(transform, by_program.data()).rows.data(), 0, scratch.data());
   EXPECT_EQ(std::memcmp(by_kernel.data(), by_program.data(), by_kernel.size() * sizeof(T)), 0) << group;
   EXPECT_NE(by_kernel[0], T{0});
