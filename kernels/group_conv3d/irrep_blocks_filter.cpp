@@ -1,7 +1,5 @@
 // The filter gradient of the irrep blocks: for each block, outer products of rows of the transformed input with rows of
 // the transformed dy, then back through the transform of the filter.
-#include <array>
-
 #include "kernels/ceil_div.hpp"
 #include "kernels/gemm/outer_kernel.hpp"
 #include "kernels/gemm/pack.hpp"
@@ -16,8 +14,12 @@ struct Gradients {};
 struct Rows {};
 struct PanelRows {};
 
+template <class T>
+inline constexpr std::int64_t part_positions = block_positions<T>;
+constexpr std::int64_t most_vectors = vector_registers == 32 ? 3 : 1;  // of dy in a register tile of outer products
+
 /// What vectors of dy hold in the products of a block: `columns` positions of each row (k, i), so many that the rows of
-/// a vector leave few lanes empty.
+/// a vector leave few lanes empty. Vectors that are multiplied together lie side by side.
 template <class T>
 struct BlockLanes {
   std::int64_t rows, columns = 1, vectors;  // vectors for `columns` positions
@@ -28,30 +30,65 @@ struct BlockLanes {
         vectors = ceil_div(rows * more, lanes<T>), columns = more;
   }
   std::int64_t sum_row() const { return vectors * lanes<T>; }
+  std::int64_t steps() const { return part_positions<T> / columns; }
+  /// Of the vectors from `first` on, how many are multiplied together: runs of like size.
+  std::int64_t together(std::int64_t first) const {
+    return ceil_div(vectors - first, ceil_div(vectors - first, most_vectors));
+  }
 };
 
-/// Adds the products of nine rows of a block's panels with `vectors` vectors of dy over the frame vectors f; row r of f
-/// begins at row_offset[f outer_rows + r].
+/// The register tile of outer_kernel.hpp for nine neighbouring rows of panels, summed over the frame vectors f, whose
+/// panels lie `panel` elements apart: sum[row, lane] += sum_{f, step} x[f, row, step] dy[f, step, lane].
+template <class T, int vectors, int columns>
+void panel_kernel(std::int64_t size, const T* panels, std::int64_t panel, const T* dy, T* sum, std::int64_t sum_row) {
+  Vector<T> total[outer_rows][vectors];
+#pragma GCC unroll 9
+  for (int i = 0; i < outer_rows; ++i)
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; ++v) total[i][v] = load(sum + i * sum_row + v * lanes<T>);
+  for (std::int64_t f = 0; f < size; ++f)
+    for (const T *x = panels + f * panel, *end = x + part_positions<T>; x < end;
+         x += columns, dy += vectors * lanes<T>) {
+      Vector<T> right[vectors];
+#pragma GCC unroll 3
+      for (int v = 0; v < vectors; ++v) right[v] = load(dy + v * lanes<T>);
+#pragma GCC unroll 9
+      for (int i = 0; i < outer_rows; ++i) {
+        const Vector<T> left = broadcast_columns<T, columns>(x + i * part_positions<T>);
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; ++v) total[i][v] = multiply_add(left, right[v], total[i][v]);
+      }
+    }
+#pragma GCC unroll 9
+  for (int i = 0; i < outer_rows; ++i)
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; ++v) store(sum + i * sum_row + v * lanes<T>, total[i][v]);
+}
+
+template <class T>
+using PanelKernel = void(std::int64_t, const T*, std::int64_t, const T*, T*, std::int64_t);
+
 template <class T, int columns>
-void add_outer_products(std::int64_t size, std::int64_t vectors, const std::int32_t* step, const T* panels,
-                        const std::int32_t* row_offset, const T* packed, T* sums, std::int64_t sum_row) {
-  constexpr std::int64_t steps = block_positions<T> / columns;
-  constexpr int most = vector_registers == 32 ? 3 : 1;
-  while (vectors > 0) {
-    const std::int64_t count = ceil_div(vectors, ceil_div(vectors, std::int64_t{most}));  // chunks of like size
-    const auto kernel = count == 1 || most == 1 ? outer_micro_kernel<T, 1, columns>
-                        : count == 2            ? outer_micro_kernel<T, std::min(2, most), columns>
-                                                : outer_micro_kernel<T, most, columns>;
-    kernel(size, steps, step, panels, row_offset, outer_rows, packed, sums, sum_row);
-    vectors -= count, packed += count * size * steps * lanes<T>, sums += count * lanes<T>;
+PanelKernel<T>* panel_kernel_of(std::int64_t vectors) {
+  if constexpr (most_vectors == 3) {
+    if (vectors == 3) return panel_kernel<T, 3, columns>;
+    if (vectors == 2) return panel_kernel<T, 2, columns>;
   }
+  return panel_kernel<T, 1, columns>;
+}
+template <class T>
+PanelKernel<T>* panel_kernel_of(std::int64_t vectors, std::int64_t columns) {
+  constexpr int most_columns = 16 / static_cast<int>(sizeof(T));
+  return columns == 1   ? panel_kernel_of<T, 1>(vectors)
+         : columns == 2 ? panel_kernel_of<T, 2>(vectors)
+                        : panel_kernel_of<T, most_columns>(vectors);
 }
 
 /// dA[k, i][w, j] = sum_{f, o} dY[k, i, f] X[w, j, f] per block, then back through the sparse transform of the filter.
 /// A vector holds rows (k, i) at one position; rows (w, j) of X are read as the transform leaves them.
 template <class T>
 struct BlocksWay {
-  static constexpr std::int64_t positions = max_tile_positions<T>, part = block_positions<T>;
+  static constexpr std::int64_t positions = max_tile_positions<T>, part = part_positions<T>;
   using Lowered = std::vector<VolumeTile<T>>;
   FilterProblem<T> problem;
   const FrameTransform* transform;
@@ -60,8 +97,7 @@ struct BlocksWay {
   FieldTransform<T> of_input;
   FrameProgram<T> of_gradient;
   std::int64_t filter_size, rows_of_gradient = 0, packed_size = 0, sums_size = 0;
-  std::vector<std::int64_t> gradient_offset;      // of the rows that of_gradient reads, for each part
-  std::array<std::vector<std::int32_t>, 3> step;  // where those of 1, 2 and 4 columns begin
+  std::vector<std::int64_t> gradient_offset;  // of the rows that of_gradient reads, for each part
 
   BlocksWay(const FilterProblem<T>& of, const GroupConv3dProblem& shape)
       : problem(of),
@@ -80,8 +116,6 @@ struct BlocksWay {
     }
     for (std::int64_t i = 0; i < positions; i += part)
       for (std::int64_t s = 0; s < problem.order; ++s) gradient_offset.push_back(s * positions + i);
-    for (std::size_t log = 0; log < step.size(); ++log)
-      for (std::int64_t i = 0; i < part; i += std::int64_t{1} << log) step[log].push_back(static_cast<std::int32_t>(i));
   }
 
   BlockLanes<T> lanes_of(const FrameBlock& block) const { return {problem.out_fields * block.degree}; }
@@ -90,11 +124,7 @@ struct BlocksWay {
     return ceil_div(reads.taps, taps_at_a_time) * taps_at_a_time * block.degree;
   }
 
-  const std::vector<std::int32_t>& step_of(const BlockLanes<T>& of) const {
-    return step[of.columns == 1 ? 0 : of.columns == 2 ? 1 : 2];
-  }
-
-  /// dy transformed, [part][block][vector][f][position][lane].
+  /// dy transformed, [part][block][vectors together][f][step][vector][lane].
   void pack(const VolumeTile<T>& tile, std::int64_t first, const T* dy, T* packed) const {
     const std::int64_t width = tile.width(), size = problem.walk.positions(), order = problem.order;
     T* const values = workspace<Gradients, T>((order + of_gradient.scratch_rows()) * positions);
@@ -115,30 +145,34 @@ struct BlocksWay {
       const T* base = all + i;
       for (const FrameBlock& block : transform->blocks) {
         const BlockLanes<T> of = lanes_of(block);
-        for (std::int64_t v = 0; v < of.vectors; ++v)
-          for (std::int64_t f = 0; f < block.size; ++f, packed += lanes<T> * part / of.columns)
-            pack_vector(of, v, base + f * of.rows * width, width, packed);
+        for (std::int64_t v = 0, together; v < of.vectors; v += together) {
+          together = of.together(v);
+          for (std::int64_t f = 0; f < block.size; ++f, packed += together * lanes<T> * of.steps())
+            for (std::int64_t i = 0; i < together; ++i)
+              pack_vector(of, v + i, base + f * of.rows * width, width, packed + i * lanes<T>, together * lanes<T>);
+        }
         base += block.size * of.rows * width;
       }
     }
   }
 
-  /// Vector v of all positions of a part: lane m columns + q is row m at the next position q.
-  void pack_vector(const BlockLanes<T>& of, std::int64_t v, const T* rows, std::int64_t width, T* packed) const {
+  /// Vector v at all steps of a part, `pitch` apart: lane m columns + q is row m at the next position q.
+  void pack_vector(const BlockLanes<T>& of, std::int64_t v, const T* rows, std::int64_t width, T* packed,
+                   std::int64_t pitch) const {
     const std::int64_t at_once = lanes<T> / of.columns, count = std::min(at_once, of.rows - v * at_once);
-    const auto steps = static_cast<std::int64_t>(step_of(of).size());
+    const std::int64_t steps = of.steps();
     rows += v * at_once * width;
-    if (of.columns == 1) return pack_rows(count, steps, at_once, rows, width, packed, at_once);
+    if (of.columns == 1) return pack_rows(count, steps, at_once, rows, width, packed, pitch);
     if constexpr (sizeof(T) == 4)  // pairs of positions move as one double
       if (of.columns == 2)
         return pack_rows(count, steps, at_once, reinterpret_cast<const double*>(rows), width / 2,
-                         reinterpret_cast<double*>(packed), at_once);
-    for (std::int64_t i = 0; i < part; i += of.columns)
-      for (std::int64_t m = 0; m < at_once; ++m, packed += of.columns)
+                         reinterpret_cast<double*>(packed), pitch / 2);
+    for (std::int64_t step = 0; step < steps; ++step, packed += pitch)
+      for (std::int64_t m = 0; m < at_once; ++m)
         if (m < count)
-          std::copy_n(rows + m * width + i, of.columns, packed);
+          std::copy_n(rows + m * width + step * of.columns, of.columns, packed + m * of.columns);
         else
-          std::fill_n(packed, of.columns, T{0});
+          std::fill_n(packed + m * of.columns, of.columns, T{0});
   }
 
   Lowered lowered(const VolumeTile<T>& tile, std::int64_t first) const {
@@ -159,25 +193,21 @@ struct BlocksWay {
     }
   }
 
-  /// Adds the outer products of the panels, taps first ... first + count, with dy of the same part.
+  /// Adds the outer products of the panels, taps first ... first + count, with dy of the same part. Rows beyond the last
+  /// hold anything, and their sums are not read.
   void multiply(std::int64_t first, std::int64_t count, const T* panels, const T* packed, T* sums) const {
-    std::array<std::int32_t, max_frame_order * outer_rows> offset;
     for (const FrameBlock& block : transform->blocks) {
       const BlockLanes<T> of = lanes_of(block);
       const std::int64_t row = of.sum_row(), rows = count * block.degree, panel = taps_at_a_time * block.degree * part;
-      for (std::int64_t i = 0; i < rows; i += outer_rows) {
-        for (std::int64_t f = 0; f < block.size; ++f)  // a row beyond the last repeats it, and its sums are not read
-          for (std::int64_t r = 0; r < outer_rows; ++r)
-            offset[static_cast<std::size_t>(f * outer_rows + r)] =
-                static_cast<std::int32_t>(f * panel + std::min(i + r, rows - 1) * part);
-        const auto add = of.columns == 1   ? add_outer_products<T, 1>
-                         : of.columns == 2 ? add_outer_products<T, 2>
-                                           : add_outer_products<T, 16 / static_cast<int>(sizeof(T))>;
-        add(block.size, of.vectors, step_of(of).data(), panels, offset.data(), packed,
-            sums + (first * block.degree + i) * row, row);
+      for (std::int64_t v = 0, together; v < of.vectors; v += together) {
+        together = of.together(v);
+        const auto kernel = panel_kernel_of<T>(together, of.columns);
+        for (std::int64_t i = 0; i < rows; i += outer_rows)
+          kernel(block.size, panels + i * part, panel, packed, sums + (first * block.degree + i) * row + v * lanes<T>,
+                 row);
+        packed += block.size * together * lanes<T> * of.steps();
       }
       panels += block.size * panel;
-      packed += block.size * row * part / of.columns;
       sums += sum_rows(block) * row;
     }
   }
