@@ -94,6 +94,22 @@ const T* pack_filter(const Blocks<T>& problem) {
   return packed;
 }
 
+/// The micro-kernel on rows that lie at known places.
+template <class T>
+using PanelProduct = void(std::int64_t depth, const T* a, const T* b, T* c, bool from_zero);
+template <class T, int rows>
+[[gnu::flatten]] void panel_product(std::int64_t depth, const T* a, const T* b, T* c, bool from_zero) {
+  micro_kernel<T, rows>(depth, a, b, block_positions<T>, c, block_positions<T>, from_zero);
+}
+template <class T>
+PanelProduct<T>* panel_product_of(std::int64_t rows) {
+  static constexpr auto products = []<int... index>(std::integer_sequence<int, index...>) {
+    return std::array<PanelProduct<T>*, sizeof...(index)>{panel_product<T, index + 1>...};
+  }
+  (std::make_integer_sequence<int, max_tile_rows>());
+  return products[static_cast<std::size_t>(rows - 1)];
+}
+
 /// Adds the products of the panels, taps first ... first + count of field c, to the sums of a part of a tile; or writes
 /// them, if they are the first.
 template <class T>
@@ -104,11 +120,10 @@ void multiply(const Blocks<T>& problem, std::int64_t c, std::int64_t first, std:
   for (const FrameBlock& block : problem.transform->blocks) {
     const RowTiles tiles = problem.rows(block);
     const std::int64_t d = block.degree, of_field = problem.depth(block), all = problem.in_fields * of_field;
-    MicroKernel<T>* const kernel = micro_kernel_of<T>(tiles.height);
+    PanelProduct<T>* const product = panel_product_of<T>(tiles.height);
     for (std::int64_t f = 0; f < block.size; ++f, panels += taps_at_a_time * d * columns)
       for (std::int64_t tile = 0; tile < tiles.count; ++tile, sums += tiles.height * columns)
-        kernel(count * d, filter + (tile * all + c * of_field + first * d) * tiles.height, panels, columns, sums,
-               columns, from_zero);
+        product(count * d, filter + (tile * all + c * of_field + first * d) * tiles.height, panels, sums, from_zero);
     filter += tiles.padded() * all;
   }
 }
