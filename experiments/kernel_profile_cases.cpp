@@ -17,6 +17,7 @@
 #include "kernels/optimizer/optimizer.hpp"
 #include "kernels/pooling/pooling.hpp"
 #include "kernels/reduce/reduce.hpp"
+#include "kernels/rounded.hpp"
 #include "kernels/softmax/softmax.hpp"
 
 namespace orbitgrad::experiments {
@@ -178,7 +179,12 @@ void add_group_convolutions(std::vector<ProfileCase>& cases) {
     add(fmt::format("{},batch2,fields4,8x8,3x3", name));
     // As many fields as the tiles ask for.
     p.batch = 1, p.in_fields = 2, p.out_fields = 16;
-    add(fmt::format("{},batch1,fields2to16,8x8,3x3", name));
+    const std::string wide = fmt::format("{},batch1,fields2to16,8x8,3x3", name);
+    add(wide);
+    const kernels::RoundedProblem<kernels::GroupConv2dProblem> rounded{p, kernels::Precision::bfloat16};
+    cases.push_back(arrays_case<kernels::Rounded<kernels::GroupConv2dForward<float>>>(
+        rounded, wide + ",bf16", {p.flops(), p.bytes(4)},
+        {4 * p.x_size(), 4 * p.w_size(), 4 * p.out_fields, 4 * p.y_size()}));
   }
 }
 

@@ -4,12 +4,15 @@
 // gradient the orbit sum) in the time, and without.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/device/case.hpp"
 #include "bench/device/cudnn_opponent.hpp"
 #include "groups/lattice_group.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/group_conv2d/expanded.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
+#include "kernels/rounded.hpp"
 
 namespace orbitgrad::bench {
 namespace {
@@ -57,14 +60,18 @@ void add_convolution(std::vector<Case>& cases, const std::string& shape, const P
   const auto add = [&]<class Kernel>(std::type_identity<Kernel>, ConvolutionOp op,
                                      const std::vector<std::int64_t>& counts, auto* on_cpu) {
     Case made = arrays_case<Kernel>(shape, p, cost_of(p), counts, on_cpu);
-    Problem by_name = p;  // supported only when it is asked for
-    by_name.implementation = "expanded";
-    made.candidates = [all = made.candidates, by_name](DeviceKind device) {
+    made.candidates = [all = made.candidates, p](DeviceKind device) {
       auto candidates = all(device);
-      const Case expanded =
-          arrays_case<Kernel>({}, by_name, {}, {0, 0, 0, 0}, static_cast<typename Kernel::Launch*>(nullptr));
-      for (Candidate& candidate : expanded.candidates(device))
-        if (candidate.name == "expanded") candidates.push_back(std::move(candidate));
+      for (const std::string_view name : {"expanded", "irrep_blocks"}) {  // where they are supported by name alone
+        Problem by_name = p;
+        by_name.implementation = name;
+        const Case asked =
+            arrays_case<Kernel>({}, by_name, {}, {0, 0, 0, 0}, static_cast<typename Kernel::Launch*>(nullptr));
+        for (Candidate& candidate : asked.candidates(device))
+          if (candidate.name == name &&
+              std::ranges::none_of(candidates, [&](const Candidate& known) { return known.name == name; }))
+            candidates.push_back(std::move(candidate));
+      }
       return candidates;
     };
     add_opponents(made, [=] { return opponents(op); });
@@ -117,9 +124,38 @@ std::vector<Candidate> expanded_opponents(ConvolutionOp op, const GroupConv2dPro
   return candidates;
 }
 
-/// p.groups 1, 3x3, padding 1, as many output as input fields.
+using AtPrecision = kernels::RoundedProblem<GroupConv2dProblem>;
+void rounded_forward(const AtPrecision& p, const float* x, const float* w, const float* bias_or_null, float* y) {
+  kernels::cpu::group_conv2d_forward(p.problem, x, w, bias_or_null, y);
+}
+void rounded_input_gradient(const AtPrecision& p, const float* dy, const float* w, float* dx) {
+  kernels::cpu::group_conv2d_input_gradient(p.problem, dy, w, dx);
+}
+void rounded_filter_gradient(const AtPrecision& p, const float* x, const float* dy, float* dw) {
+  kernels::cpu::group_conv2d_filter_gradient(p.problem, x, dy, dw);
+}
+
+/// On tensor cores, held against the product of operands that are not rounded.
+void add_rounded_group_convolution(std::vector<Case>& cases, const std::string& shape, const GroupConv2dProblem& p) {
+  const std::int64_t x = p.x_size(), w = p.w_size(), y = p.y_size();
+  for (const kernels::Precision precision : {kernels::Precision::tf32, kernels::Precision::bfloat16}) {
+    const bool is_tf32 = precision == kernels::Precision::tf32;
+    const AtPrecision asked{p, precision};
+    const std::string name = shape + (is_tf32 ? ",tf32" : ",bf16");
+    const auto add = [&]<class Kernel>(std::type_identity<Kernel>, const std::vector<std::int64_t>& counts,
+                                       auto* on_cpu) {
+      cases.push_back(arrays_case<kernels::Rounded<Kernel>>(name, asked, cost_of(p), counts, on_cpu));
+      cases.back().tolerance = is_tf32 ? 5e-3 : 4e-2;
+    };
+    add(std::type_identity<kernels::GroupConv2dForward<float>>(), {x, w, 0, y}, rounded_forward);
+    add(std::type_identity<kernels::GroupConv2dInputGradient<float>>(), {y, w, x}, rounded_input_gradient);
+    add(std::type_identity<kernels::GroupConv2dFilterGradient<float>>(), {x, y, w}, rounded_filter_gradient);
+  }
+}
+
+/// p.groups 1, 3x3, padding 1, as many output as input fields. rounded: at tf32 and bfloat16 too.
 void add_group_convolution(std::vector<Case>& cases, const char* name, std::int64_t batch, std::int64_t fields,
-                           std::int64_t size) {
+                           std::int64_t size, bool rounded) {
   struct Tables {
     std::vector<std::int32_t> matrices, filter_element;
   };
@@ -133,10 +169,11 @@ void add_group_convolution(std::vector<Case>& cases, const char* name, std::int6
   p.order = p.in_order = group.order();
   p.matrices = tables.matrices.data(), p.filter_element = tables.filter_element.data();
   const auto opponents = [p](ConvolutionOp op) { return expanded_opponents(op, p); };
+  const std::string shape = fmt::format("{},batch{},fields{},{}x{},3x3", name, batch, fields, size, size);
+  if (rounded) add_rounded_group_convolution(cases, shape, p);
   add_convolution<kernels::GroupConv2dForward<float>, kernels::GroupConv2dInputGradient<float>,
                   kernels::GroupConv2dFilterGradient<float>>(
-      cases, fmt::format("{},batch{},fields{},{}x{},3x3", name, batch, fields, size, size), p,
-      kernels::cpu::group_conv2d_forward<float>, kernels::cpu::group_conv2d_input_gradient<float>,
+      cases, shape, p, kernels::cpu::group_conv2d_forward<float>, kernels::cpu::group_conv2d_input_gradient<float>,
       kernels::cpu::group_conv2d_filter_gradient<float>, opponents);
 }
 
@@ -145,7 +182,7 @@ void add_group_convolution(std::vector<Case>& cases, const char* name, std::int6
 std::vector<Case> product_cases(bool full) {
   std::vector<Case> cases;
   if (!full) {
-    for (const char* group : {"p4", "p4m"}) add_group_convolution(cases, group, 2, 4, 8);
+    for (const char* group : {"p4", "p4m"}) add_group_convolution(cases, group, 2, 4, 8, true);
     cases.push_back(gemm_case(128));
     cases.push_back(gemm_tf32_case(64));
     add_plain_convolution(cases, 2, 8, 8);
@@ -154,7 +191,8 @@ std::vector<Case> product_cases(bool full) {
   for (const char* group : {"p4", "p4m"})
     for (const std::int64_t batch : {128, 1})
       for (const std::int64_t size : {28, 8})
-        for (const std::int64_t fields : {32, 10}) add_group_convolution(cases, group, batch, fields, size);
+        for (const std::int64_t fields : {32, 10})
+          add_group_convolution(cases, group, batch, fields, size, batch == 128 && fields == 32);
   for (const std::int64_t size : {512, 2048, 4096}) {
     cases.push_back(gemm_case(size));
     cases.push_back(gemm_tf32_case(size));

@@ -18,7 +18,8 @@ inline namespace ORBITGRAD_BUILD {
 struct IrrepRead {
   GatheredEntry place;
   std::int32_t filter_entry;
-  float weight;  // of the tap, a power of two
+  std::int32_t sharers;  // bit g: element g of this tap has the same filter entry, as a stabilizer has (lifting)
+  float weight;          // of the tap, a power of two
 };
 
 /// product.matrices and product.image are not read: `reads` [taps, order] stands for them.
@@ -43,7 +44,10 @@ class IrrepReads {
     for (std::size_t i = 0; i < reads.tap.size(); ++i) {
       const auto element = reads.planes == 1 ? 0 : static_cast<std::int32_t>(i % order);
       const std::int32_t row = reads.tap[i] / kernel, column = reads.tap[i] % kernel;
-      table.push_back({GatheredEntry::at(element, row, column), reads.filter_entry[i],
+      std::int32_t sharers = 0;
+      for (std::size_t g = 0; g < order; ++g)
+        if (reads.filter_entry[i / order * order + g] == reads.filter_entry[i]) sharers |= 1 << g;
+      table.push_back({GatheredEntry::at(element, row, column), reads.filter_entry[i], sharers,
                        static_cast<float>(reads.weight[i / order])});
     }
     taps_ = static_cast<std::int32_t>(reads.taps);
@@ -153,15 +157,13 @@ __device__ __forceinline__ void write_filter_entries(const IrrepConvolution& con
   Irreps::inverse(sum);
   SIM_UNROLL
   for (int g = 0; g < Irreps::order; ++g) {
-    bool is_first = true;
+    const std::int32_t sharers = reads[g].sharers;
+    if ((sharers & ((1 << g) - 1)) != 0) continue;  // the first of them writes
     T total = sum[g];
     SIM_UNROLL
-    for (int other = 0; other < Irreps::order; ++other) {
-      if (other == g || reads[other].filter_entry != reads[g].filter_entry) continue;
-      is_first = is_first && other > g;
-      total += sum[other];
-    }
-    if (is_first) filter[pair * convolution.product.depth() + reads[g].filter_entry] = total;
+    for (int other = g + 1; other < Irreps::order; ++other)
+      if ((sharers >> other & 1) != 0) total += sum[other];
+    filter[pair * convolution.product.depth() + reads[g].filter_entry] = total;
   }
 }
 

@@ -6,6 +6,7 @@
 #include "engine/ops/group_convolution.hpp"
 #include "engine/ops/matmul.hpp"
 #include "engine/ops/reduction.hpp"
+#include "engine/precision.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
 
@@ -29,6 +30,16 @@ TEST(KernelVersions, ForcesTheNamedOneAndNotesIt) {
     EXPECT_EQ(versions.uses()[0].kernel, "group_conv2d.forward");
     EXPECT_EQ(versions.uses()[0].offered.size(), group_conv2d_implementations(default_device()).size());
   }
+}
+
+TEST(KernelVersions, ForceTheNamedOneAtAPrecision) {
+  const ScopedDefaultDevice on_sim(DeviceKind::sim);
+  const Tensor x = normal({1, 2, 4, 5, 5}, RandomKey{1}), w = normal({2, 2, 4, 3, 3}, RandomKey{2});
+  const Tensor expected = convolve(x, w);
+  const ScopedPrecision precision(Precision::tf32);
+  const KernelVersions versions("irrep_mma");
+  EXPECT_LE(testing::relative_difference(convolve(x, w), expected), 3e-3);
+  EXPECT_EQ(versions.uses()[0].version, "irrep_mma");
 }
 
 TEST(KernelVersions, OtherNamesForceNothing) {
