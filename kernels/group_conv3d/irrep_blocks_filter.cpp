@@ -193,8 +193,8 @@ struct BlocksWay {
     }
   }
 
-  /// Adds the outer products of the panels, taps first ... first + count, with dy of the same part. Rows beyond the last
-  /// hold anything, and their sums are not read.
+  /// Adds the outer products of the panels, taps first ... first + count, with dy of the same part. Rows beyond the
+  /// last hold anything, and their sums are not read.
   void multiply(std::int64_t first, std::int64_t count, const T* panels, const T* packed, T* sums) const {
     for (const FrameBlock& block : transform->blocks) {
       const BlockLanes<T> of = lanes_of(block);
