@@ -148,8 +148,9 @@ struct BlocksWay {
         for (std::int64_t v = 0, together; v < of.vectors; v += together) {
           together = of.together(v);
           for (std::int64_t f = 0; f < block.size; ++f, packed += together * lanes<T> * of.steps())
-            for (std::int64_t i = 0; i < together; ++i)
-              pack_vector(of, v + i, base + f * of.rows * width, width, packed + i * lanes<T>, together * lanes<T>);
+            for (std::int64_t of_run = 0; of_run < together; ++of_run)
+              pack_vector(of, v + of_run, base + f * of.rows * width, width, packed + of_run * lanes<T>,
+                          together * lanes<T>);
         }
         base += block.size * of.rows * width;
       }
