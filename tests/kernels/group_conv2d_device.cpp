@@ -209,8 +209,8 @@ TEST(GroupConv2dDevice, TheChoiceIsByOrderAndFields) {
     p.implementation = {};
     return kernels::Registry<kernels::GroupConv2dForward<float>>::best(DeviceKind::sim, p)->name;
   };
-  EXPECT_EQ(best("p4m", false, 8), "orbit_gather");
-  EXPECT_EQ(best("p4m", false, 16), "irrep_blocks");
+  EXPECT_EQ(best("p4m", false, 7), "orbit_gather");
+  EXPECT_EQ(best("p4m", false, 8), "irrep_blocks");
   EXPECT_EQ(best("p4", true, 16), "irrep_blocks");
   EXPECT_EQ(best("p2", false, 16), "implicit_gemm");
   EXPECT_EQ(best("p6", false, 16), "formula");
