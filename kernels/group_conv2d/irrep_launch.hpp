@@ -1,7 +1,8 @@
 // Launchers of irrep_blocks_kernels.hpp: TileOf<Irreps> is the tile of a version.
 #pragma once
 
-#include <string>
+#include <algorithm>
+#include <string_view>
 
 #include "kernels/group_conv2d/irrep_blocks_kernels.hpp"
 
@@ -21,15 +22,18 @@ class IrrepLaunch {
     const TransposedFilter<T> filter(p, w);
     product(name, p, transposed_product(p), dy, filter.data(), nullptr, dx);
   }
-  /// The number of pieces depends on the problem alone.
+  /// The number of pieces depends on the problem alone: few for a large filter, whose tiles are blocks enough.
   static void filter_gradient(std::string_view name, const GroupConv2dProblem& problem, const T* x, const T* dy,
                               T* dw) {
     const IrrepReads reads(problem);
     const IrrepConvolution p = reads.of(forward_product(problem));
     const std::int64_t rows = problem.out_fields * p.depth();
     if (rows == 0) return;
-    constexpr std::int32_t shortest = 512, most_pieces = 64;
-    const std::int32_t length = std::max(shortest, (p.positions() + most_pieces - 1) / most_pieces);
+    constexpr std::int32_t shortest = 256;
+    constexpr std::int64_t most_pieces = 64, partial_elements = 1 << 24;
+    const auto most = static_cast<std::int32_t>(
+        std::clamp(partial_elements / (rows * p.product.out_elements), std::int64_t{1}, most_pieces));
+    const std::int32_t length = std::max(shortest, (p.positions() + most - 1) / most);
     const std::int32_t pieces = std::max(1, (p.positions() + length - 1) / length);
     with_irreps(problem, [&]<class Irreps>(Irreps) {
       using Tile = TileOf<Irreps>;
