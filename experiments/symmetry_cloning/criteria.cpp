@@ -62,12 +62,7 @@ class Judge {
   /// Largest deviation of a share of the test digits, in points.
   double deviation_of_share() const {
     if (cells_.empty()) return 0;
-    const Record& cell = cells_.front();
-    double digits = 0;
-    if (cell.find("test_digits") != nullptr)
-      digits = cell.number("test_digits");
-    else if (cell.find("test_count") != nullptr)  // a cell of before the digits were counted
-      digits = cell.number("test_count");
+    const double digits = cells_.front().number("test_digits");
     return 50 / std::sqrt(digits > 0 ? digits : 10000);
   }
   bool has(const char* setting) const {
