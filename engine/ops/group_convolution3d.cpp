@@ -118,9 +118,13 @@ template <bool is_lifting>
 Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::VoxelGroup& group,
                 const GroupConv3dOptions& options) {
   if (is_half_product(x, w, bias)) {
-    return product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
-      return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, options);
-    });
+    GroupConv3dOptions linear = options;
+    linear.relu = false;
+    const Tensor y =
+        product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+          return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, linear);
+        });
+    return options.relu ? relu(y) : y;  // of the rounded values
   }
   using Convolution = group_convolution::GroupConvolution<Volumes, is_lifting>;
   constexpr std::string_view op = Convolution::name;

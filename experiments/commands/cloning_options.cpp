@@ -40,7 +40,8 @@ void add_cloning_options(CLI::App& app, CellOptions& cell, CloningOptionSet set)
   app.add_flag("--include-activation", cell.clone.include_activation, "Clone each layer with its ReLU");
   app.add_option("--hidden", cell.clone.hidden, "Width of concatenating (default: 1024) and of relu_mlp (256)")
       ->check(CLI::Range(1, 100'000));
-  app.add_option("--clone-nmse", cell.clone.stop_nmse, "Normalised error to clone to (default: that of the student)")
+  app.add_option("--clone-nmse", cell.clone.stop_nmse,
+                 "Normalised error to clone to (default: 1e-12 where SGD has its best rate, else that of the student)")
       ->check(problem_of_positive_number);
   add("--clone-steps", cell.clone.steps, "Cloning ends here at the latest")->check(count);
   add("--clone-batch", cell.clone.batch, "Inputs per cloning step")->check(count);

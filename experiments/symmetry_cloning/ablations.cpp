@@ -6,6 +6,7 @@
 #include "engine/io/file.hpp"
 #include "experiments/symmetry_cloning/report_plots.hpp"
 #include "experiments/table.hpp"
+#include "models/symmetry_cloning/clone_loop.hpp"
 #include "nn/nearest_name.hpp"
 
 namespace orbitgrad::experiments {
@@ -41,7 +42,10 @@ std::vector<AblationVariant> sources(const MatrixOptions& options) {
   std::vector<AblationVariant> variants;
   for (const char* source : {"noise", "orbit_augmented", "dataset_noise", "dataset"}) {
     variants.push_back({source, of_clones(options)});
-    variants.back().matrix.cell.clone.source = source;
+    CloneSettings& clone = variants.back().matrix.cell.clone;
+    clone.source = source;
+    if (clone.stop_nmse == 0)  // the same of all, where noise alone would be cloned further
+      clone.stop_nmse = models::default_stop_nmse(models::student_by_name(clone.student));
   }
   return variants;
 }

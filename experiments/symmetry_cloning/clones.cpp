@@ -174,8 +174,11 @@ std::int64_t CloneSettings::width() const {
 double CloneSettings::wanted_nmse() const {
   if (stop_nmse > 0 || granularity == "logit") return stop_nmse;
   const models::StudentKind kind = models::student_by_name(student);
-  const bool has_rate = kind == models::StudentKind::linear || kind == models::StudentKind::hyper_linear;
-  return has_rate && granularity == "layer" && source == "noise" ? 1e-12 : models::default_stop_nmse(kind);
+  const models::CloneOptions options{.mode = models::clone_mode_by_name(mode),
+                                     .source = models::input_source_by_name(source),
+                                     .include_activation = include_activation || student == "linear_relu"};
+  const bool is_fast = granularity == "layer" && models::has_optimal_learning_rate(kind, options);
+  return is_fast ? 1e-12 : models::default_stop_nmse(kind);
 }
 
 bool reads_images(const CloneSettings& settings) { return settings.source != "noise"; }

@@ -31,12 +31,12 @@ class IrrepLaunch {
     if (rows == 0) return;
     constexpr std::int32_t shortest = 256;
     constexpr std::int64_t most_pieces = 64, partial_elements = 1 << 24;
-    const auto most = static_cast<std::int32_t>(
-        std::clamp(partial_elements / (rows * p.product.out_elements), std::int64_t{1}, most_pieces));
-    const std::int32_t length = std::max(shortest, (p.positions() + most - 1) / most);
-    const std::int32_t pieces = std::max(1, (p.positions() + length - 1) / length);
     with_irreps(problem, [&]<class Irreps>(Irreps) {
       using Tile = TileOf<Irreps>;
+      const auto most = static_cast<std::int32_t>(
+          std::clamp(partial_elements / (rows * Irreps::filters), std::int64_t{1}, most_pieces));
+      const std::int32_t length = std::max(shortest, (p.positions() + most - 1) / most);
+      const std::int32_t pieces = std::max(1, (p.positions() + length - 1) / length);
       const Scratch partial(pieces * rows * Irreps::filters * static_cast<std::int64_t>(sizeof(T)));
       launch(name, irrep_filter_gradient<Tile>,
              {.grid = static_cast<unsigned>(pieces * IrrepPlace<Tile>::blocks(p.product, p.depth())),

@@ -72,6 +72,10 @@ void require_one_group(std::string_view op, std::int64_t groups) {
   require(groups == 1, op, "has no channel groups, got {}. Take 1.", groups);
 }
 
+void require_linear(std::string_view op, const GroupConv2dOptions& options) {
+  require(!options.relu, op, "is a sum of convolutions, of which relu would be taken one by one. Apply relu() to it.");
+}
+
 /// A sum over that many values as their mean; 0 where there are none.
 Tensor mean_of(const Tensor& total, std::int64_t values) {
   return values == 0 ? total : total / static_cast<double>(values);
@@ -104,6 +108,7 @@ Tensor relaxed_conv2d(const Tensor& x, const Tensor& psi, const Tensor& w, const
 Tensor relaxed_lift_conv2d(const Tensor& x, const Tensor& psi, const Tensor& w, const Tensor& bias,
                            const groups::LatticeGroup& group, const GroupConv2dOptions& options) {
   require_one_group("relaxed_lift_conv2d", options.groups);
+  require_linear("relaxed_lift_conv2d", options);
   require(w.rank() >= 2 && w.size(1) == group.order(), "relaxed_lift_conv2d", "w must be [L, {}, ...], got {}.",
           group.order(), w.shape());
   const auto convolution = [&](const Tensor& input, const Tensor& kernel, const Tensor& b) {
@@ -115,6 +120,7 @@ Tensor relaxed_lift_conv2d(const Tensor& x, const Tensor& psi, const Tensor& w, 
 Tensor relaxed_group_conv2d(const Tensor& x, const Tensor& psi, const Tensor& w, const Tensor& bias,
                             const groups::LatticeGroup& group, const GroupConv2dOptions& options, RelaxedOver over) {
   require_one_group("relaxed_group_conv2d", options.groups);
+  require_linear("relaxed_group_conv2d", options);
   require(w.rank() >= 2 && w.size(1) == group.order(), "relaxed_group_conv2d", "w must be [L, {}, ...], got {}.",
           group.order(), w.shape());
   const auto convolution = [&](const Tensor& input, const Tensor& kernel, const Tensor& b) {

@@ -20,12 +20,8 @@ double tau_deviation(std::int64_t taps, const CloneOptions& options) {
 
 double active_share(bool rectified) { return rectified ? 0.5 : 1; }
 
-/// The best rate of SGD, where there is one: it is for standard normal regressors, and keeps the noise of a mean that
-/// no weights fit.
 std::optional<double> best_rate(const Student& student, const CloneOptions& options) {
-  const bool linear = student.kind() != StudentKind::relu_mlp && student.kind() != StudentKind::concatenating;
-  const bool scaled = student.is_conditional() && options.include_activation;
-  if (!linear || scaled || options.source != InputSource::noise || options.mode == CloneMode::marginal) return {};
+  if (!has_optimal_learning_rate(student.kind(), options)) return {};
   return optimal_learning_rate(student.sizes(), options.batch, student.rectified());
 }
 
@@ -42,6 +38,12 @@ Tensor held_tau(const LayerFamily& teacher, const CloneOptions& options, DType d
 }
 
 }  // namespace
+
+bool has_optimal_learning_rate(StudentKind kind, const CloneOptions& options) {
+  const bool linear = kind != StudentKind::relu_mlp && kind != StudentKind::concatenating;
+  const bool scaled = kind == StudentKind::hyper_linear && options.include_activation;
+  return linear && !scaled && options.source == InputSource::noise && options.mode != CloneMode::marginal;
+}
 
 double regressor_excess(const StudentSizes& sizes, std::int64_t batch, bool rectified) {
   require(batch > 0 && sizes.in > 0 && sizes.taps >= 0, "regressor_excess",

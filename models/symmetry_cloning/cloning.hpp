@@ -16,6 +16,9 @@ namespace orbitgrad::models {
 double regressor_excess(const StudentSizes& sizes, std::int64_t batch, bool rectified = false);
 /// eta above.
 double optimal_learning_rate(const StudentSizes& sizes, std::int64_t batch, bool rectified = false);
+/// Whether SGD is at its best with it: it is for standard normal regressors, and keeps the noise of a mean that no
+/// weights fit.
+bool has_optimal_learning_rate(StudentKind kind, const CloneOptions& options);
 /// 1 - 1 / (1 + c): what a step leaves of the squared error of the weights and, on noise, of h itself.
 double predicted_error_factor(const StudentSizes& sizes, std::int64_t batch, bool rectified = false);
 

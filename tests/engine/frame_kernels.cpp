@@ -1,6 +1,7 @@
 // The transforms that the compiler knows: their tables are the programs of the irreps, and their bits those of the
 // program that runs step by step.
 #include "kernels/group_conv3d/frame_kernel.hpp"
+#include "kernels/instruction_set.hpp"
 
 #include <gtest/gtest.h>
 
@@ -44,6 +45,8 @@ TEST(FrameKernels, AnyOtherProgramIsRefused) {
 
 template <class T>
 void compare_bits(const char* group) {
+  if (kernels::instruction_set() != kernels::instruction_set_here)
+    GTEST_SKIP() << "the loader took kernels for " << kernels::instruction_set();
   const FrameTransform& transform = transform_of(group);
   const FrameProgram<T> program(transform, FrameProgram<T>::Factors::coordinates);
   const auto kernel = cpu::frame_kernel_of<T>(transform);

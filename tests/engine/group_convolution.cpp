@@ -3,9 +3,11 @@
 
 #include <fmt/ranges.h>
 
+#include "engine/autograd/grad.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/convolution.hpp"
 #include "engine/ops/elementary.hpp"
+#include "engine/ops/reduction.hpp"
 #include "engine/ops/symmetry.hpp"
 #include "tests/engine/expect_error.hpp"
 #include "tests/engine/op_checks.hpp"
@@ -176,6 +178,15 @@ TEST(GroupConvolution, ReluInTheSamePassIsTheOpRelu) {
           for (std::size_t i = 0; i < in.size(); ++i) EXPECT_TRUE(equal(fused[i], apart[i])) << "input " << i;
         }
       }
+}
+
+TEST(GroupConvolution, ReluOfHalvesIsThatOfTheRoundedValues) {
+  Tensor x = full({1, 1, 1, 1}, 1e-4, DType::float16);  // x w is below the least half
+  x.set_requires_grad();
+  const Tensor y =
+      lift_conv2d(x, full({1, 1, 1, 1}, 1e-4, DType::float16), {}, groups::lattice_group("p1"), {.relu = true});
+  EXPECT_EQ(y.to(DType::float32).item(), 0);
+  EXPECT_EQ(grad({sum(y)}, {x})[0].to(DType::float32).item(), 0);
 }
 
 TEST(GroupConvolution, DerivativesOfEveryOrderWithRelu) {

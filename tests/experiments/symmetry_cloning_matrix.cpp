@@ -93,6 +93,7 @@ TEST(CloningReport, StatisticsAndCriteria) {
                      {"seed", std::int64_t{seed}},
                      {"strict", true},
                      {"wrap", true},
+                     {"test_digits", std::int64_t{10000}},
                      {"ceiling", 0.55},
                      {"accuracy_moved", accuracy}});
   };

@@ -181,6 +181,7 @@ TEST(Relaxed, RefusesWhatDoesNotFit) {
       {"[relaxed_group_conv2d]", "[3, 4]", "w is [L, ...]"});
   expect_error([&] { relaxed_group_conv2d(x, psi, random({2, 4, 4, 4}, 3), {}, p4); }, {"[2, 4, 4, 4]"});
   expect_error([&] { relaxed_group_conv2d(x, psi, random({2, 4}, 3), {}, p4, {.groups = 2}); }, {"groups, got 2"});
+  expect_error([&] { relaxed_group_conv2d(x, psi, random({2, 4}, 3), {}, p4, {.relu = true}); }, {"Apply relu()"});
   const Tensor pixel = random({1, 2, 1, 1}, 1);
   expect_error(
       [&] {
