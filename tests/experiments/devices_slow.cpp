@@ -25,7 +25,7 @@ TEST(ProgramDevices, ARunOnSimIsEvaluatedAndResumedOnTheCpu) {
     EXPECT_EQ(measured.code, 0) << measured.error;
     expect_contains(measured.out, "0.00e+00");
   }
-  EXPECT_EQ(with({"--device", "sim", "--implementation", "irrep_blocks", "--resume"}).code, 2) << "not a name on sim";
+  EXPECT_EQ(with({"--device", "cpu", "--implementation", "irrep_naive", "--resume"}).code, 2) << "not a name on cpu";
 }
 
 }  // namespace
