@@ -14,11 +14,10 @@
 #include <omp.h>
 
 #include <cmath>
-#include <functional>
 #include <vector>
 
 #include "bench/onednn_opponent.hpp"
-#include "bench/paired.hpp"
+#include "bench/paired_benchmark.hpp"
 #include "engine/random.hpp"
 #include "groups/lattice_group.hpp"
 #include "kernels/elementwise/elementwise.hpp"
@@ -132,21 +131,6 @@ class Duel {
   std::vector<float> x_, w_, y_, bank_, result_, opponent_result_;
   std::unique_ptr<OnednnConvolution> opponent_;
 };
-
-/// Times both sides and writes the counters; `flops` of a call.
-void measure(benchmark::State& state, const std::function<void()>& ours, const std::function<void()>& opponent,
-             double flops, int threads) {
-  for (auto _ : state) {
-    const PairedTimes times = time_in_turn(ours, opponent, 9, 4e-3, threads == 1 ? processor_seconds : wall_seconds);
-    state.SetIterationTime(times.ours.median());
-    state.counters["ms"] = times.ours.median() * 1e3;
-    state.counters["opponent_ms"] = times.opponent.median() * 1e3;
-    state.counters["ratio"] = times.ratio;
-    state.counters["ratio_low"] = times.ratio_low;
-    state.counters["ratio_high"] = times.ratio_high;
-    state.counters["gflops"] = flops / times.ours.median() * 1e-9;
-  }
-}
 
 void run_relu(benchmark::State& state, const std::string& group, std::int64_t fields, std::int64_t size,
               std::int64_t batch, int threads) {

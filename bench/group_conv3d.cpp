@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "bench/onednn_opponent.hpp"
-#include "bench/paired.hpp"
+#include "bench/paired_benchmark.hpp"
 #include "engine/ops/voxel_tables.hpp"
 #include "engine/random.hpp"
 
@@ -134,23 +134,15 @@ void run(benchmark::State& state, const std::vector<Op>& ops, const std::string&
       state.SkipWithError(fmt::format("results differ by {:.2e}", difference).c_str());
       return;
     }
-  for (auto _ : state) {
-    const PairedTimes times = time_in_turn(
-        [&] {
-          for (const Op op : ops) duel.ours(op);
-        },
-        [&] {
-          for (const Op op : ops) duel.opponent(op);
-        },
-        9, 4e-3, threads == 1 ? processor_seconds : wall_seconds);
-    state.SetIterationTime(times.ours.median());
-    state.counters["ms"] = times.ours.median() * 1e3;
-    state.counters["opponent_ms"] = times.opponent.median() * 1e3;
-    state.counters["ratio"] = times.ratio;
-    state.counters["ratio_low"] = times.ratio_low;
-    state.counters["ratio_high"] = times.ratio_high;
-    state.counters["gflops"] = static_cast<double>(ops.size()) * duel.problem().flops() / times.ours.median() * 1e-9;
-  }
+  measure(
+      state,
+      [&] {
+        for (const Op op : ops) duel.ours(op);
+      },
+      [&] {
+        for (const Op op : ops) duel.opponent(op);
+      },
+      static_cast<double>(ops.size()) * duel.problem().flops(), threads);
 }
 
 }  // namespace

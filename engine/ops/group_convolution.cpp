@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/ops/elementary.hpp"
 #include "engine/ops/group_convolution_parts.hpp"
 #include "engine/ops/hexagonal_domain.hpp"
 #include "engine/ops/lattice_tables.hpp"
@@ -96,15 +95,12 @@ void require_hexagons(std::string_view op, const Tensor& x, const Tensor& w, con
 template <bool is_lifting>
 Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::LatticeGroup& group,
                 const GroupConv2dOptions& options) {
-  if (is_half_product(x, w, bias)) {
-    GroupConv2dOptions linear = options;
-    linear.relu = false;
-    const Tensor y =
-        product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+  if (is_half_product(x, w, bias))
+    return group_convolution::of_halves(
+        x, w, bias, options,
+        [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias, const GroupConv2dOptions& linear) {
           return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, linear);
         });
-    return options.relu ? relu(y) : y;  // of the rounded values
-  }
   using Convolution = group_convolution::GroupConvolution<Images, is_lifting>;
   constexpr std::string_view op = Convolution::name;
   const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};

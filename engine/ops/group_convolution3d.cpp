@@ -117,15 +117,12 @@ std::string_view known_implementation(std::string_view op, const std::string& as
 template <bool is_lifting>
 Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const groups::VoxelGroup& group,
                 const GroupConv3dOptions& options) {
-  if (is_half_product(x, w, bias)) {
-    GroupConv3dOptions linear = options;
-    linear.relu = false;
-    const Tensor y =
-        product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+  if (is_half_product(x, w, bias))
+    return group_convolution::of_halves(
+        x, w, bias, options,
+        [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias, const GroupConv3dOptions& linear) {
           return convolve<is_lifting>(wide_x, wide_w, wide_bias, group, linear);
         });
-    return options.relu ? relu(y) : y;  // of the rounded values
-  }
   using Convolution = group_convolution::GroupConvolution<Volumes, is_lifting>;
   constexpr std::string_view op = Convolution::name;
   const convolution_checks::Settings settings{options.stride, options.padding, options.dilation, options.groups};

@@ -10,9 +10,11 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/ops/bilinear_convolution.hpp"
 #include "engine/ops/convolution_checks.hpp"
+#include "engine/ops/elementary.hpp"
 
 namespace orbitgrad::group_convolution {
 
@@ -58,6 +60,17 @@ struct GroupConvolution {
                         typename Lattice::template FilterGradient<float>>(precision_of(x.dtype()), x.device(), problem);
   }
 };
+
+/// convolve(x, w, bias, options) of half operands, as product_of_halves; relu is taken of the rounded result.
+template <class Options, class Convolve>
+Tensor of_halves(const Tensor& x, const Tensor& w, const Tensor& bias, Options options, Convolve&& convolve) {
+  const bool rectifies = std::exchange(options.relu, false);
+  const Tensor y =
+      product_of_halves(x, w, bias, [&](const Tensor& wide_x, const Tensor& wide_w, const Tensor& wide_bias) {
+        return convolve(wide_x, wide_w, wide_bias, options);
+      });
+  return rectifies ? relu(y) : y;
+}
 
 /// y, or relu(y) from the same kernels.
 template <class Convolution>

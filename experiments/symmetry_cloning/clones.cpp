@@ -40,14 +40,19 @@ Tensor rows_for_layer(const models::SkeletonOptions& skeleton, const Tensor& ima
   return all_channels ? rows : reshape(rows, {count * channels, 1, size});
 }
 
+/// What is cloned, on what.
+models::CloneOptions inputs_of(const CloneSettings& settings) {
+  return {.mode = models::clone_mode_by_name(settings.mode),
+          .source = models::input_source_by_name(settings.source),
+          .sigma = settings.sigma,
+          .include_activation = settings.include_activation || settings.student == "linear_relu"};
+}
+
 models::CloneOptions options_of(const CloneSettings& settings, std::size_t index) {
-  models::CloneOptions options{.mode = models::clone_mode_by_name(settings.mode),
-                               .source = models::input_source_by_name(settings.source),
-                               .sigma = settings.sigma,
-                               .include_activation = settings.include_activation || settings.student == "linear_relu",
-                               .batch = settings.batch,
-                               .seed = RandomKey{settings.seed}.split("clone").split(index).value};
-  if (settings.wanted_nmse() > 0) options.stop.nmse = settings.wanted_nmse();
+  models::CloneOptions options = inputs_of(settings);
+  options.batch = settings.batch;
+  options.seed = RandomKey{settings.seed}.split("clone").split(index).value;
+  if (const double nmse = settings.wanted_nmse(); nmse > 0) options.stop.nmse = nmse;
   options.stop.steps = settings.steps;
   return options;
 }
@@ -174,10 +179,7 @@ std::int64_t CloneSettings::width() const {
 double CloneSettings::wanted_nmse() const {
   if (stop_nmse > 0 || granularity == "logit") return stop_nmse;
   const models::StudentKind kind = models::student_by_name(student);
-  const models::CloneOptions options{.mode = models::clone_mode_by_name(mode),
-                                     .source = models::input_source_by_name(source),
-                                     .include_activation = include_activation || student == "linear_relu"};
-  const bool is_fast = granularity == "layer" && models::has_optimal_learning_rate(kind, options);
+  const bool is_fast = granularity == "layer" && models::has_optimal_learning_rate(kind, inputs_of(*this));
   return is_fast ? 1e-12 : models::default_stop_nmse(kind);
 }
 
