@@ -1,10 +1,11 @@
-// What both filter gradients do alike: an input field belongs to one thread, which adds up the products of its rows
-// with those of dy, tile by tile in their order.
+// What both filter gradients do alike: a sum of an input field belongs to one thread, which adds up the products of its
+// rows with those of dy, tile by tile in their order. Few fields have several sums each, so that all threads have work.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
+#include "kernels/ceil_div.hpp"
 #include "kernels/group_conv3d/padded_fields.hpp"
 
 namespace orbitgrad::kernels::cpu {
@@ -14,6 +15,15 @@ struct FilterSums {};
 
 /// Tiles whose output gradients are packed at a time: enough work for all threads between two of their meetings.
 inline constexpr std::int64_t tiles_at_a_time = 8;
+
+/// Sums of one input field, by the shape alone: sum i has the tiles i, i + n, i + 2 n ... of each run. A sum repays its
+/// start with two tiles.
+inline std::int64_t sums_of_field(std::int64_t fields, std::int64_t tiles, std::int64_t images) {
+  constexpr std::int64_t least_tiles = 2;
+  const std::int64_t most = std::min({tiles, tiles * images / least_tiles, tiles_at_a_time});
+  return std::clamp<std::int64_t>(ceil_div(tiles_at_a_time, std::max<std::int64_t>(fields, 1)), 1,
+                                  std::max<std::int64_t>(most, 1));
+}
 
 /// One channel group.
 template <class T>
@@ -37,13 +47,14 @@ void sum_over_images(const GroupConv3dProblem& shape, const FilterProblem<T>& pr
   const std::int64_t in_size = problem.in_fields * problem.planes * volume(problem.walk.from);
   const std::int64_t out_size = problem.out_fields * problem.order * positions;
   const std::int64_t field = problem.planes * volume(problem.walk.padded);
+  const std::int64_t sums_each = sums_of_field(problem.in_fields, tiles, shape.batch);
   T* packed = workspace<PackedGradients, T>(std::min(tiles, tiles_at_a_time) * way.packed_size);
-  T* sums = workspace<FilterSums, T>(problem.in_fields * way.sums_size);
+  T* sums = workspace<FilterSums, T>(problem.in_fields * sums_each * way.sums_size);
   const auto tile_at = [&](std::int64_t i) {
     return VolumeTile<T>(problem.walk, i * width, std::min(width, positions - i * width), width);
   };
   for (std::int64_t group = 0; group < shape.groups; ++group) {
-    std::fill(sums, sums + problem.in_fields * way.sums_size, T{0});
+    std::fill(sums, sums + problem.in_fields * sums_each * way.sums_size, T{0});
     for (std::int64_t n = 0; n < shape.batch; ++n) {
       const std::int64_t image = n * shape.groups + group;
       const T* padded = padded_fields(problem.walk, x + image * in_size, problem.in_fields * problem.planes);
@@ -56,17 +67,22 @@ void sum_over_images(const GroupConv3dProblem& shape, const FilterProblem<T>& pr
         std::vector<typename Way::Lowered> lowered;
         for (std::int64_t i = 0; i < count; ++i)
           lowered.push_back(way.lowered(tile_at(begin + i), (begin + i) * width));
-        parallel_for(problem.in_fields, 1, [&](std::int64_t first, std::int64_t last) {
-          for (std::int64_t c = first; c < last; ++c)
-            for (std::int64_t i = 0; i < count; ++i)
-              way.add(lowered[static_cast<std::size_t>(i)], padded + c * field, packed + i * way.packed_size,
-                      sums + c * way.sums_size);
+        parallel_for(problem.in_fields * sums_each, 1, [&](std::int64_t first, std::int64_t last) {
+          for (std::int64_t sum = first; sum < last; ++sum)
+            for (std::int64_t i = sum % sums_each; i < count; i += sums_each)
+              way.add(lowered[static_cast<std::size_t>(i)], padded + sum / sums_each * field,
+                      packed + i * way.packed_size, sums + sum * way.sums_size);
         });
       }
     }
     T* target = dw + group * (shape.w_size() / shape.groups);
     parallel_for(problem.in_fields, 1, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t c = first; c < last; ++c) way.finish(c, sums + c * way.sums_size, target);
+      for (std::int64_t c = first; c < last; ++c) {
+        T* const total = sums + c * sums_each * way.sums_size;
+        for (std::int64_t i = 1; i < sums_each; ++i)
+          for (std::int64_t j = 0; j < way.sums_size; ++j) total[j] += total[i * way.sums_size + j];
+        way.finish(c, total, target);
+      }
     });
   }
 }

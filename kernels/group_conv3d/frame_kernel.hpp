@@ -146,7 +146,10 @@ void frame_kernel(const ProgramInputs<T>& inputs, std::int64_t first, T* panels)
           run_step<table, index, T>(value);
         } else {
           constexpr PanelRow row = frame_panel_rows<table>[index];
-          store(to[row.step - 1] + row.first * tile_columns<T>, output_value<table, index, T>(value));
+          T* const target = to[row.step - 1] + row.first * tile_columns<T>;
+          store(target, output_value<table, index, T>(value));
+          // The same row of the next tap: rows lie in the second-level cache, and stores wait for their lines in turn.
+          __builtin_prefetch(target + row.step * tile_columns<T>, 1);
         }
       };
       [&]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {

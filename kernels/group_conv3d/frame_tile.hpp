@@ -1,6 +1,7 @@
 // The Fourier transform of groups/irrep_frame.hpp on a tile of positions: of the input, of the base filter, and back.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "kernels/group_conv3d/frame_kernel.hpp"
@@ -123,9 +124,8 @@ class FieldTransform {
  public:
   FieldTransform(const FrameTransform& transform, const VolumeWalk& walk, const OrbitReads3d& reads,
                  std::int64_t kernel)
-      : program_(transform, FrameProgram<T>::Factors::coordinates),
-        kernel_(frame_kernel_of<T>(transform)),
-        order_(transform.order) {
+      : kernel_(frame_kernel_of<T>(transform)), order_(transform.order) {
+    if (kernel_ == nullptr) program_.emplace(transform, FrameProgram<T>::Factors::coordinates);
     const std::int64_t plane = volume(walk.padded);
     for (std::size_t i = 0; i < reads.plane.size(); ++i)
       offset_.push_back(reads.plane[i] * plane + walk.tap_offset(kernel, reads.tap[i]));
@@ -133,7 +133,9 @@ class FieldTransform {
   }
 
   /// Elements of scratch.
-  std::int64_t scratch_size() const { return (program_.scratch_rows() + order_) * taps_of_a_run * block_positions<T>; }
+  std::int64_t scratch_size() const {
+    return ((program_ ? program_->scratch_rows() : 0) + order_) * taps_of_a_run * block_positions<T>;
+  }
 
   /// The taps first ... first + count of at most taps_at_a_time.
   void run(const VolumeTile<T>& tile, const T* field, std::int64_t first, std::int64_t count, const Panels<T>& panels,
@@ -153,14 +155,14 @@ class FieldTransform {
       if (kernel_ != nullptr)
         kernel_(inputs, t, panels.data);
       else
-        program_.run(inputs, panels.rows.data(), t, scratch + taps_of_a_run * order_ * block_positions<T>);
+        program_->run(inputs, panels.rows.data(), t, scratch + taps_of_a_run * order_ * block_positions<T>);
     }
   }
 
  private:
   static constexpr std::int64_t taps_of_a_run = 3;  // where inputs or sums go through scratch
-  FrameProgram<T> program_;
   FrameKernel<T>* kernel_;
+  std::optional<FrameProgram<T>> program_;  // of a transform without a kernel
   std::int64_t order_;
   std::vector<std::int64_t> offset_, gathered_offset_;  // [w, sigma]
 };

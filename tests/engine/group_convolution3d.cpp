@@ -265,20 +265,28 @@ TEST_F(GroupConvolution3dOnCpu, BlocksAgreeWithTheGatherForAnyFieldsAndTaps) {
 
 TEST_F(GroupConvolution3dOnCpu, ThreadsChangeNoBit) {
   const VoxelGroup group = voxel_group("O");
-  const Setting3d setting{3, 2, {7, 7, 7}, 3, {.padding = 1}};
-  Inputs in = setting.inputs(group, false);
-  for (Tensor& tensor : in) tensor = tensor.detach().to(DType::float32), tensor.set_requires_grad();
-  const auto results = [&](int threads, const std::string& implementation) {
-    const ThreadCount scope(threads);
-    const Tensor y = group_conv3d(in[0], in[1], in[2], group, {.padding = 1, .implementation = implementation});
-    std::vector<Tensor> all = grad({sum(square(y))}, in);
-    all.push_back(y);
-    return all;
+  const auto check = [&](const Setting3d& setting, std::int64_t batch) {
+    Inputs in = setting.inputs(group, false, batch);
+    for (Tensor& tensor : in) tensor = tensor.detach().to(DType::float32), tensor.set_requires_grad();
+    const auto results = [&](int threads, const std::string& implementation) {
+      const ThreadCount scope(threads);
+      const Tensor y = group_conv3d(in[0], in[1], in[2], group, {.padding = 1, .implementation = implementation});
+      std::vector<Tensor> all = grad({sum(square(y))}, in);
+      all.push_back(y);
+      return all;
+    };
+    const auto expanded = results(1, "expanded");
+    for (const char* implementation : {"orbit_gather", "irrep_blocks"}) {
+      const auto one = results(1, implementation), three = results(3, implementation);
+      for (std::size_t i = 0; i < one.size(); ++i) {
+        EXPECT_TRUE(same_bits(one[i], three[i])) << implementation << i;
+        EXPECT_LE(relative_difference(one[i], expanded[i]), 1e-4) << implementation << i;
+      }
+    }
   };
-  for (const char* implementation : {"orbit_gather", "irrep_blocks"}) {
-    const auto one = results(1, implementation), three = results(3, implementation);
-    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], three[i])) << implementation << i;
-  }
+  check({3, 2, {7, 7, 7}, 3, {.padding = 1}}, 1);
+  check({1, 2, {5, 8, 13}, 3, {.padding = 1}}, 1);  // two sums of the filter gradient for the one field
+  check({1, 1, {3, 5, 7}, 3, {.padding = 1}}, 3);
 }
 
 TEST(GroupConvolution3d, RefusesWhatDoesNotFit) {
