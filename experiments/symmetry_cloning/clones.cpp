@@ -176,11 +176,14 @@ std::int64_t CloneSettings::width() const {
   return student == "concatenating" ? 1024 : 256;
 }
 
+bool CloneSettings::has_closed_rate() const {
+  return granularity == "layer" &&
+         models::has_optimal_learning_rate(models::student_by_name(student), inputs_of(*this));
+}
+
 double CloneSettings::wanted_nmse() const {
   if (stop_nmse > 0 || granularity == "logit") return stop_nmse;
-  const models::StudentKind kind = models::student_by_name(student);
-  const bool is_fast = granularity == "layer" && models::has_optimal_learning_rate(kind, inputs_of(*this));
-  return is_fast ? 1e-12 : models::default_stop_nmse(kind);
+  return has_closed_rate() ? 1e-12 : models::default_stop_nmse(models::student_by_name(student));
 }
 
 bool reads_images(const CloneSettings& settings) { return settings.source != "noise"; }

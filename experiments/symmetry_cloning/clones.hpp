@@ -27,6 +27,8 @@ struct CloneSettings {
 
   /// Of the hidden layer: as asked, or 1024 of the concatenating student, which has to multiply x and tau, and 256.
   std::int64_t width() const;
+  /// Whether each layer by itself is cloned by SGD at its best rate (models::has_optimal_learning_rate).
+  bool has_closed_rate() const;
   /// As asked, or 1e-12 where SGD gets there in 400 steps: a network then trains as its teacher's equal, which with
   /// 1e-6 it does not; else what the student can reach. 0: none, of logits.
   double wanted_nmse() const;

@@ -52,7 +52,8 @@ double estimate_clone_seconds(const CellOptions& options) {
   constexpr std::int64_t timed_steps = 2;
   const models::SkeletonOptions skeleton = options.full_skeleton();
   const models::StudentKind kind = models::student_by_name(options.clone.student);
-  const auto students = models::fresh_students(skeleton, kind, {.hidden = options.clone.width()}, RandomKey{});
+  const auto students = models::fresh_students(
+      skeleton, kind, {.hidden = options.clone.width(), .rectified = options.clone.include_activation}, RandomKey{});
   const auto plan = models::plan_layers(skeleton);
   double total = 0;
   for (std::size_t i = 0; i < plan.size(); ++i) {
@@ -66,10 +67,10 @@ double estimate_clone_seconds(const CellOptions& options) {
         seconds_of([&] { (void)models::clone_layer(*students[i], models::LayerFamily(plan[i].family), clone); }) /
         static_cast<double>(timed_steps + 1);
     auto steps = static_cast<double>(options.clone.steps);
-    if (kind == models::StudentKind::linear || kind == models::StudentKind::hyper_linear) {
-      const double factor = models::predicted_error_factor(students[i]->sizes(), options.clone.batch);
-      if (options.clone.source == "noise")
-        steps = std::min(steps, std::log(options.clone.wanted_nmse()) / std::log(factor));
+    if (options.clone.has_closed_rate()) {
+      const double factor =
+          models::predicted_error_factor(students[i]->sizes(), options.clone.batch, students[i]->rectified());
+      steps = std::min(steps, std::log(options.clone.wanted_nmse()) / std::log(factor));
     }
     total += step * steps;
   }

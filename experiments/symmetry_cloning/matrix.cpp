@@ -85,7 +85,8 @@ class Matrix {
       if (!cost.contains(kind)) cost[kind] = estimate_cell_seconds(cell, data_of(cell));
       double seconds = cost[kind];
       if (cloning_mode(cell.mode).needs_clone) {
-        const std::string clone = "clone" + cell.full_skeleton().group + cell.clone.student;
+        const std::string clone = "clone" + cell.full_skeleton().group + cell.clone.student +
+                                  (cell.clone.has_closed_rate() ? "" : " to the limit");
         const auto file = clone_file(cell.full_skeleton(), cell.clone, cloning_images(cell, data_of(cell)), clones());
         if (cloned.insert(file).second && !std::filesystem::exists(file)) {
           if (!cost.contains(clone)) cost[clone] = estimate_clone_seconds(cell);

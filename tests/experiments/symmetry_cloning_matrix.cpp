@@ -6,12 +6,24 @@
 #include "engine/io/file.hpp"
 #include "experiments/symmetry_cloning/ablations.hpp"
 #include "experiments/symmetry_cloning/closed_forms.hpp"
+#include "experiments/symmetry_cloning/cost.hpp"
 #include "experiments/symmetry_cloning/report_plots.hpp"
 #include "tests/experiments/small_mnist.hpp"
 #include "tests/experiments/symmetry_cloning_support.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
+
+// Behind their ReLU hyper-linear students have no closed rate and may take all steps.
+TEST(CloningCost, OnlyStudentsWithAClosedRateAreEstimatedByIt) {
+  CellOptions cell = tiny_cell("t2-sym", "frozen");
+  cell.clone.steps = 1'000'000;
+  const double linear = estimate_clone_seconds(cell);
+  EXPECT_TRUE(cell.clone.has_closed_rate());
+  cell.clone.include_activation = true;
+  EXPECT_FALSE(cell.clone.has_closed_rate());
+  EXPECT_GT(estimate_clone_seconds(cell), 20 * linear);
+}
 
 TEST(CloningReport, CloneAndTeacherAreComparedBySeed) {
   std::vector<Record> cells;
