@@ -63,6 +63,19 @@ TYPED_TEST(Conv2dDeviceTest, EveryVersionMatchesTheCpu) {
   }
 }
 
+// Their kernels count places in 32 bits; tensors without elements may have any.
+TYPED_TEST(Conv2dDeviceTest, GatheredVersionsRefusePlanesBeyond32Bits) {
+  using Forward = kernels::Conv2dForward<TypeParam>;
+  const auto gathered = [](const Conv2dProblem& p) {
+    return kernels::Registry<Forward>::find("implicit_gemm", kernels::DeviceKind::sim, p) != nullptr;
+  };
+  for (const int batch : {0, 1}) {
+    EXPECT_TRUE(gathered(make(batch, 1, 1 << 10, 1 << 10, 1, 3, 3))) << batch;
+    EXPECT_FALSE(gathered(make(batch, 1, 1 << 16, 1 << 16, 1, 3, 3))) << batch;
+  }
+  EXPECT_FALSE(gathered(make(1 << 12, 1, 1 << 10, 1 << 10, 1, 3, 3)));
+}
+
 TYPED_TEST(Conv2dDeviceTest, EveryBarrierIsNeeded) {
   using T = TypeParam;
   const Conv2dProblem p = make(2, 9, 9, 9, 3, 2, 2);
