@@ -22,10 +22,15 @@ namespace {
 class PeakFinder {
  public:
   void add(std::int64_t live, const void* address, const LiveTensor& tensor, double seconds) {
-    if (live > open_.bytes) {
-      open_ = {.owner = tensor, .bytes = live, .seconds = seconds};
-      address_ = address;
-    }
+    if (live <= open_.bytes) return;
+    const std::int64_t little = live / 100;
+    const bool is_crumb = open_.owner.bytes > 0 && tensor.bytes < little && live - owned_ < little;
+    open_.bytes = live;
+    open_.seconds = seconds;
+    if (is_crumb) return;  // a sum of what made the peak
+    open_.owner = tensor;
+    owned_ = live;
+    address_ = address;
   }
   void claim(const void* address, std::string_view op) {
     if (address == address_ && open_.owner.op.empty()) open_.owner.op = op;
@@ -57,6 +62,7 @@ class PeakFinder {
 
   std::vector<MemoryPeak> peaks_;
   MemoryPeak open_;
+  std::int64_t owned_ = 0;  // live when the owner of the open peak came
   const void* address_ = nullptr;
 };
 

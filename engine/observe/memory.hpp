@@ -27,7 +27,7 @@ std::vector<LiveTensor> largest_live_tensors(std::size_t count = 8);
 
 /// A place where the live bytes of a device stopped growing and fell by a tenth or more.
 struct MemoryPeak {
-  LiveTensor owner;            // the tensor whose memory made the peak
+  LiveTensor owner;            // the last tensor before it that matters: a hundredth of it, with those since the last
   std::int64_t bytes = 0;      // live then
   double seconds = 0;          // since the watch began
   std::int64_t occasions = 1;  // peaks with an owner of this op and shape

@@ -1,6 +1,7 @@
 #include "engine/observe/trace.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,20 +32,25 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
-/// The file. Its end is written together with what comes before it, by one call, over the end that was there.
+/// The file: whole pages, each of events, blanks and, on the last, the end. SIGKILL may cut a write where a page ends,
+/// not within one: events are written within a page, over blanks, and the end moves to the next page by one store.
 class TraceFile {
  public:
-  static constexpr std::string_view end_of_file = "\n]}\n";
-  static constexpr std::size_t block = 4000;  // within one page: a signal does not cut such a write
+  static constexpr std::size_t page = 4096;
+  static constexpr std::string_view end_of_file = "\n]}\n";  // the last bytes of a page
 
   explicit TraceFile(const std::filesystem::path& path)
-      : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+      : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
     if (descriptor_ < 0)
       fail("trace", "{} cannot be written: {}. Give another file.", path.string(), std::strerror(errno));
-    pending_ = fmt::format(R"({{"displayTimeUnit":"ms","traceEvents":[
+    const std::string begin = fmt::format(R"({{"displayTimeUnit":"ms","traceEvents":[
 {{"name":"process_name","ph":"M","pid":{},"args":{{"name":"orbitgrad"}}}})",
-                           ::getpid());
-    flush();
+                                          ::getpid());
+    if (!write_pages(begin)) {
+      const int error = errno;
+      ::close(descriptor_);
+      fail("trace", "{} cannot be written: {}. Give another file.", path.string(), std::strerror(error));
+    }
   }
   ~TraceFile() {
     flush();
@@ -57,28 +63,72 @@ class TraceFile {
     return std::chrono::duration<double, std::micro>(time - begin_).count();
   }
   void add(std::string_view event) {
-    if (pending_.size() + event.size() > block) flush();
-    pending_ += ",\n";
-    pending_ += event;
-    if (Clock::now() - flushed_ > std::chrono::milliseconds(100)) flush();
+    const std::string text = fmt::format(",\n{}", event);
+    if (pending_.size() + text.size() > room()) {
+      flush();
+      if (text.size() > room()) add_page();
+    }
+    pending_ += text;
+    if (pending_.size() > room() || Clock::now() - flushed_ > std::chrono::milliseconds(100)) flush();
   }
 
  private:
+  std::size_t room() const { return size_ - end_of_file.size() - position_; }
+  bool write(std::size_t place, std::string_view text) {
+    return ::pwrite(descriptor_, text.data(), text.size(), static_cast<off_t>(place)) ==
+           static_cast<ssize_t>(text.size());
+  }
+  /// The text, blanks and the end, up to the end of a page; false if that fails.
+  bool write_pages(std::string text) {
+    const std::size_t place = position_ + text.size();
+    const std::size_t size = (place + end_of_file.size() + page - 1) / page * page;
+    text.append(size - end_of_file.size() - place, ' ').append(end_of_file);
+    if (!write(position_, text)) return false;
+    position_ = place;
+    size_ = size;
+    return true;
+  }
   void flush() {
     flushed_ = Clock::now();
     if (pending_.empty()) return;
-    const std::string text = pending_ + std::string(end_of_file);
-    if (::pwrite(descriptor_, text.data(), text.size(), position_) == static_cast<ssize_t>(text.size()))
-      position_ += static_cast<off_t>(pending_.size());
-    else  // a full disk: what was there stays a whole trace, what comes later may find room again
-      static_cast<void>(::ftruncate(descriptor_, position_) == 0 &&
-                        ::pwrite(descriptor_, end_of_file.data(), end_of_file.size(), position_) > 0);
+    if (pending_.size() <= room()) {
+      if (write(position_, pending_)) position_ += pending_.size();
+    } else if (!write_pages(pending_)) {  // an event longer than a page may be cut; on a full disk it is left out
+      static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_)) == 0 && write_pages(""));
+    }
     pending_.clear();
   }
+  /// Blanks behind the end are still a whole trace. On a full disk nothing happens.
+  void add_page() {
+    const std::size_t end = size_ - end_of_file.size();
+    if (!write(size_, std::string(page, ' '))) {
+      static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_)));
+      return;
+    }
+    constexpr std::string_view moved = "    \n]}\n";
+    void* const pages =
+        ::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, static_cast<off_t>(size_ - page));
+    if (pages == MAP_FAILED) {  // /dev/null, or a machine with larger pages
+      if (!write(end, moved)) return;
+    } else {
+      void* const place = static_cast<char*>(pages) + page - end_of_file.size();
+      std::uint64_t bytes = 0;
+      std::memcpy(&bytes, moved.data(), sizeof bytes);
+      static_cast<Unaligned*>(place)->value = bytes;
+      ::munmap(pages, 2 * page);
+    }
+    position_ = size_;
+    size_ += page;
+    static_cast<void>(write_pages(""));
+  }
+
+  struct [[gnu::packed]] Unaligned {
+    volatile std::uint64_t value;  // written by one instruction, which no signal divides
+  };
 
   int descriptor_;
+  std::size_t position_ = 0, size_ = 0;  // where the next event goes; whole pages
   std::string pending_;
-  off_t position_ = 0;
   Clock::time_point begin_ = Clock::now(), flushed_ = begin_;
 };
 

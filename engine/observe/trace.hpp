@@ -1,6 +1,6 @@
 // A trace in the JSON of Chrome and Perfetto (chrome://tracing, ui.perfetto.dev): ops with their shapes, the kernels in
-// them, scopes around them, one track a thread, and live memory as a counter. The file is valid JSON after every write,
-// so a process that throws or is killed leaves a trace that opens.
+// them, scopes around them, one track a thread, and live memory as a counter. The file is valid JSON at every
+// moment, so a process that throws or is killed leaves a trace that opens.
 //
 // ORBITGRAD_TRACE=file.json traces a program from its start to its end.
 #pragma once
