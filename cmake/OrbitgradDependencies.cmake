@@ -102,5 +102,6 @@ if(ORBITGRAD_ONEDNN_LIBRARY AND ORBITGRAD_ONEDNN_INCLUDE)
 endif()
 orbitgrad_choose(ORBITGRAD_ONEDNN "oneDNN" onednn_found "plain convolution" "plain convolution by our own code" libdnnl-dev)
 if(ORBITGRAD_ONEDNN_USED)
-  orbitgrad_accelerate(ONEDNN kernels/conv2d/cpu.cpp kernels/conv2d/onednn.cpp)
+  orbitgrad_accelerate(ONEDNN kernels/conv2d/cpu.cpp kernels/conv2d/onednn.cpp kernels/conv2d/onednn_plan.cpp
+                       kernels/conv2d/onednn_primitive.cpp)
 endif()

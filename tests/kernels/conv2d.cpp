@@ -122,6 +122,15 @@ TEST(Conv2d, MatchesTheDefinition) {
     }
 }
 
+// Sizes from which a library is called for blocks of channels: odd numbers of them, strides, dilation, several images
+// with few positions and with large filters.
+TEST(Conv2d, BlocksOfChannelsMatchTheDefinition) {
+  for (const Conv2dProblem& p :
+       {make(1, 67, 14, 13, 71, 3, 3, 1, 1), make(1, 65, 40, 31, 100, 3, 3, 2, 2, 2), make(1, 64, 41, 41, 129, 1, 1),
+        make(3, 64, 26, 26, 64, 3, 3, 2, 1), make(3, 150, 6, 5, 130, 4, 4, 1, 2)})
+    check<float>(p, Data::random);
+}
+
 TEST(Conv2d, ForcedImplementationIsTaken) {
   Conv2dProblem p = make(2, 3, 6, 6, 4, 3, 3);
   const auto x = make_data<float>(p.x_size(), 1, Data::random), w = make_data<float>(p.w_size(), 2, Data::random);
