@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/worker_threads.hpp"
+
 namespace orbitgrad::bench {
 
 struct Samples {
@@ -41,20 +43,30 @@ inline double seconds_of(const std::function<void()>& side, std::int64_t repetit
   return (now() - start) / static_cast<double>(repetitions);
 }
 
-/// Both sides are called a few times first: caches, threads and primitives are warm.
+/// Both sides are called a few times first: caches, threads and primitives are warm. Timed by the wall clock, that is
+/// with several threads, a sample waits until the other side's workers sleep and its own are awake after an untimed
+/// call.
 inline PairedTimes time_in_turn(const std::function<void()>& ours, const std::function<void()>& opponent,
                                 int samples = 9, double sample_seconds = 4e-3, Clock* now = wall_seconds) {
   const auto repetitions = [&](const std::function<void()>& side) {
+    if (now == wall_seconds) wait_for_workers();
     seconds_of(side, 2, now);
     const double once = seconds_of(side, 1, now);
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(sample_seconds / std::max(once, 1e-9)));
   };
   const std::int64_t repeat_ours = repetitions(ours), repeat_opponent = repetitions(opponent);
+  const auto sample = [&](const std::function<void()>& side, std::int64_t repeat) {
+    if (now == wall_seconds) {
+      wait_for_workers();
+      side();
+    }
+    return seconds_of(side, repeat, now);
+  };
   PairedTimes times;
   std::vector<double> ratios;
   for (int i = 0; i < samples; ++i) {
-    times.ours.seconds.push_back(seconds_of(ours, repeat_ours, now));
-    times.opponent.seconds.push_back(seconds_of(opponent, repeat_opponent, now));
+    times.ours.seconds.push_back(sample(ours, repeat_ours));
+    times.opponent.seconds.push_back(sample(opponent, repeat_opponent));
     ratios.push_back(times.opponent.seconds.back() / times.ours.seconds.back());
   }
   std::sort(times.ours.seconds.begin(), times.ours.seconds.end());
