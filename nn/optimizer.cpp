@@ -114,6 +114,7 @@ double Optimizer::gradient_norm() const {
 }
 
 double Optimizer::clip_scale(double limit) const {
+  require(limit > 0, "optimizer", "the limit of the norm is {}. Take a positive number.", limit);
   const double norm = gradient_norm();
   return norm > limit ? limit / norm : 1;
 }

@@ -108,6 +108,7 @@ class CheckpointNode final : public Node {
 bool is_recomputing() { return recomputing; }
 
 Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs) {
+  require(f != nullptr, "checkpoint", "the function is empty. Give one that can be called.");
   for (const Tensor& input : inputs)
     require(input.defined(), "checkpoint", "an input is undefined. Leave it out of the list.");
   require(inputs.size() <= 32, "checkpoint",

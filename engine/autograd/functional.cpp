@@ -22,7 +22,9 @@ struct ArgumentNode final : Node {
 
 Tensor alias_of(const Tensor& x) { return Tensor::window(x, x.shape(), x.strides(), x.body().offset); }
 
-std::vector<Tensor> arguments_of(std::string_view op, const std::vector<Tensor>& inputs, bool create_graph) {
+std::vector<Tensor> arguments_of(std::string_view op, const TensorFunction& f, const std::vector<Tensor>& inputs,
+                                 bool create_graph) {
+  require(f != nullptr, op, "the function is empty. Give one that can be called.");
   require(!inputs.empty(), op, "there are no inputs to differentiate by. Give one or more.");
   std::vector<Tensor> arguments;
   for (const Tensor& input : inputs) {
@@ -111,7 +113,7 @@ std::vector<Tensor> rows_of(const Tensor& output, const std::vector<Tensor>& arg
 Pullback vjp(const TensorFunction& f, const std::vector<Tensor>& inputs, const Tensor& u,
              const DerivativeOptions& options) {
   const EnableGrad recording;
-  const std::vector<Tensor> arguments = arguments_of("vjp", inputs, options.create_graph);
+  const std::vector<Tensor> arguments = arguments_of("vjp", f, inputs, options.create_graph);
   const Tensor output = f(arguments);
   Pullback result{history_if(options.create_graph, output),
                   pull(output, arguments, u, {.create_graph = options.create_graph})};
@@ -122,7 +124,7 @@ Pushforward jvp(const TensorFunction& f, const std::vector<Tensor>& inputs, cons
                 const DerivativeOptions& options) {
   require_like("jvp", "tangents", tangents, inputs);
   const EnableGrad recording;
-  const std::vector<Tensor> arguments = arguments_of("jvp", inputs, options.create_graph);
+  const std::vector<Tensor> arguments = arguments_of("jvp", f, inputs, options.create_graph);
   const Tensor output = f(arguments);
   const Tensor u = zeros_like(output).set_requires_grad();
   Pushforward result{history_if(options.create_graph, output), zeros_like(output)};
@@ -137,7 +139,7 @@ std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inpu
                         const DerivativeOptions& options) {
   require_like("hvp", "vectors", vectors, inputs);
   const EnableGrad recording;
-  const std::vector<Tensor> arguments = arguments_of("hvp", inputs, options.create_graph);
+  const std::vector<Tensor> arguments = arguments_of("hvp", f, inputs, options.create_graph);
   const Tensor value = f(arguments);
   require_scalar("hvp", value);
   const Tensor slope = inner_product(pull(value, arguments, {}, {.create_graph = true}), vectors);
@@ -147,14 +149,14 @@ std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inpu
 std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs,
                              const DerivativeOptions& options) {
   const EnableGrad recording;
-  const std::vector<Tensor> arguments = arguments_of("jacobian", inputs, options.create_graph);
+  const std::vector<Tensor> arguments = arguments_of("jacobian", f, inputs, options.create_graph);
   return rows_of(f(arguments), arguments, options.create_graph);
 }
 
 std::vector<std::vector<Tensor>> hessian(const TensorFunction& f, const std::vector<Tensor>& inputs,
                                          const DerivativeOptions& options) {
   const EnableGrad recording;
-  const std::vector<Tensor> arguments = arguments_of("hessian", inputs, options.create_graph);
+  const std::vector<Tensor> arguments = arguments_of("hessian", f, inputs, options.create_graph);
   const Tensor value = f(arguments);
   require_scalar("hessian", value);
   std::vector<std::vector<Tensor>> blocks;

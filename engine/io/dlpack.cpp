@@ -15,14 +15,16 @@ struct Exported {
 };
 
 DLDataType type_of(DType dtype) {
-  return visit_dtype(dtype, []<class T>(TypeTag<T>) -> DLDataType {
-    const auto code = std::is_same_v<T, bool> ? dl_bool : std::is_floating_point_v<T> ? dl_float : dl_int;
-    return {code, static_cast<std::uint8_t>(8 * sizeof(T)), 1};
-  });
+  const TypeCode code = dtype == DType::boolean    ? dl_bool
+                        : dtype == DType::bfloat16 ? dl_bfloat
+                        : is_floating(dtype)       ? dl_float
+                                                   : dl_int;
+  return {code, static_cast<std::uint8_t>(8 * item_size(dtype)), 1};
 }
 
 DType dtype_of_dlpack(const DLDataType& type) {
-  for (const DType dtype : {DType::float32, DType::float64, DType::int64, DType::int32, DType::boolean}) {
+  for (const DType dtype :
+       {DType::float32, DType::float64, DType::int64, DType::int32, DType::boolean, DType::bfloat16, DType::float16}) {
     const DLDataType known = type_of(dtype);
     if (known.code == type.code && known.bits == type.bits && type.lanes == 1) return dtype;
   }
@@ -56,7 +58,7 @@ DLManagedTensor* to_dlpack(const Tensor& x) {
           name(x.device()));
   auto exported = std::make_unique<Exported>(Exported{{}, x.detach(), x.shape(), x.strides()});
   DLTensor& tensor = exported->managed.dl_tensor;
-  visit_dtype(x.dtype(), [&]<class T>(TypeTag<T>) { tensor.data = const_cast<T*>(x.data<T>()); });
+  visit_storage(x.dtype(), [&]<class T>(TypeTag<T>) { tensor.data = const_cast<T*>(x.data<T>()); });
   tensor.device = {x.device() == DeviceKind::cpu ? dl_cpu : dl_cuda, 0};
   tensor.ndim = x.rank();
   tensor.dtype = type_of(x.dtype());
@@ -88,7 +90,7 @@ Tensor from_dlpack(DLManagedTensor* managed) {
   require(count == 0 || given.data != nullptr, "from_dlpack", "{} elements and no data. Correct the exporter.", count);
   Tensor result = Tensor::empty(shape, dtype, DeviceKind::cpu);
   if (count > 0)
-    visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
+    visit_storage(dtype, [&]<class T>(TypeTag<T>) {
       const auto* bytes = static_cast<const unsigned char*>(given.data) + given.byte_offset;
       if constexpr (std::is_same_v<T, bool>) {  // any byte but 0 is true
         std::vector<unsigned char> values(static_cast<std::size_t>(count));

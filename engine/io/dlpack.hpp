@@ -10,7 +10,7 @@
 namespace orbitgrad::dlpack {
 
 enum DeviceType : std::int32_t { dl_cpu = 1, dl_cuda = 2 };
-enum TypeCode : std::uint8_t { dl_int = 0, dl_uint = 1, dl_float = 2, dl_bool = 6 };
+enum TypeCode : std::uint8_t { dl_int = 0, dl_uint = 1, dl_float = 2, dl_bfloat = 4, dl_bool = 6 };
 
 struct DLDevice {
   std::int32_t device_type;

@@ -114,6 +114,7 @@ TEST(Checkpoint, OtherValuesTheSecondTimeAreErrors) {
   const Tensor z =
       checkpoint([&](const std::vector<Tensor>& in) { return in[0] * normal({4}, key.split(++calls)); }, {x});
   EXPECT_ERROR(sum(z).backward(), "explicit random keys");
+  EXPECT_ERROR(checkpoint({}, {x}), "function is empty");
   EXPECT_ERROR(checkpoint([](const std::vector<Tensor>&) { return Tensor(); }, {x}), "undefined");
   EXPECT_ERROR(checkpoint([](const std::vector<Tensor>& in) { return in[0]; }, {Tensor()}), "undefined");
   const Tensor used = checkpoint([](const std::vector<Tensor>& in) { return in[0] * in[0]; }, {x});

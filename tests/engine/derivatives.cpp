@@ -135,6 +135,7 @@ TEST(Derivatives, JacobiansOfMoreRowsThanAnOpHasInputs) {
 TEST(Derivatives, WrongArgumentsAreErrors) {
   const TensorFunction identity_of = [](const std::vector<Tensor>& in) { return in[0]; };
   const Tensor x = random({3}, 0);
+  EXPECT_ERROR(vjp({}, {x}), "function is empty");
   EXPECT_ERROR(vjp(identity_of, {}), "no inputs");
   EXPECT_ERROR(vjp(identity_of, {x}), "more than one element");
   EXPECT_ERROR(vjp(identity_of, {x}, random({4}, 1)), "must agree");

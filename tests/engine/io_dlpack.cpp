@@ -37,6 +37,15 @@ TEST(DLPack, ExportsViewsWithoutACopy) {
   EXPECT_EQ(out.dtype.lanes, 1);
 }
 
+TEST(DLPack, HalfTypesHaveTheirCodes) {
+  const Owned brain(to_dlpack(ones({2}, DType::bfloat16, cpu))), half(to_dlpack(ones({2}, DType::float16, cpu)));
+  EXPECT_EQ(brain->dl_tensor.dtype.code, 4);  // kDLBfloat
+  EXPECT_EQ(half->dl_tensor.dtype.code, 2);   // kDLFloat
+  EXPECT_EQ(static_cast<const std::uint16_t*>(brain->dl_tensor.data)[1], 0x3f80);
+  EXPECT_EQ(static_cast<const std::uint16_t*>(half->dl_tensor.data)[1], 0x3c00);
+  for (const Owned* each : {&brain, &half}) EXPECT_EQ((*each)->dl_tensor.dtype.bits, 16);
+}
+
 TEST(DLPack, MemoryLivesUntilTheDeleterIsCalled) {
   Owned managed;
   std::weak_ptr<Storage> storage;
@@ -52,7 +61,8 @@ TEST(DLPack, MemoryLivesUntilTheDeleterIsCalled) {
 }
 
 TEST(DLPack, EveryTypeAndLayoutComesBack) {
-  for (const DType dtype : {DType::float32, DType::float64, DType::int64, DType::int32, DType::boolean}) {
+  for (const DType dtype :
+       {DType::float32, DType::float64, DType::int64, DType::int32, DType::boolean, DType::bfloat16, DType::float16}) {
     const Tensor base = arange(24, DType::int64, cpu).to(dtype);
     for (const Tensor& x :
          {reshape(base, {2, 3, 4}), permute(reshape(base, {2, 3, 4}), {2, 0, 1}), flip(reshape(base, {4, 6}), {0, 1}),
@@ -100,7 +110,7 @@ TEST(DLPack, RefusesWhatItCannotRead) {
   refuses([](Producer& p) { p.tensor().ndim = -1; }, "rank is -1");
   refuses([](Producer& p) { p.tensor().shape = nullptr; }, "no shape");
   refuses([](Producer& p) { p.tensor().data = nullptr; }, "no data");
-  refuses([](Producer& p) { p.tensor().dtype = {dl_float, 16, 1}; }, "16 bits");
+  refuses([](Producer& p) { p.tensor().dtype = {dl_float, 8, 1}; }, "8 bits");
   refuses([](Producer& p) { p.tensor().dtype = {dl_float, 32, 4}; }, "4 lanes");
   refuses([](Producer& p) { p.shape[0] = -2; }, "-2");
   refuses([](Producer& p) { p.shape = {std::int64_t{1} << 40, std::int64_t{1} << 40}; }, "from_dlpack");

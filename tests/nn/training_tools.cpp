@@ -82,6 +82,8 @@ TEST(Clipping, ByValueIsElementByElement) {
   optimizer.clip_gradients(0.5);
   EXPECT_TRUE(std::isnan(p.tensor.grad().to_vector<double>()[0]));
   expect_error([&] { optimizer.clip_gradients(0); }, {"positive"});
+  for (const double limit : {0.0, -1.0, std::nan("")})
+    expect_error([&] { static_cast<void>(optimizer.clip_scale(limit)); }, {"positive"});
 }
 
 TEST(WeightAverage, FollowsTheFormulaAndSwaps) {
