@@ -10,7 +10,8 @@ namespace orbitgrad {
 Tensor solve(const Tensor& a, const Tensor& b);
 Tensor inverse(const Tensor& a);
 
-/// [..., n, n] -> [...]. Its derivatives hold for singular matrices, too.
+/// [..., n, n] -> [...]. Its derivatives hold for singular matrices, too; those of the second order and above lose
+/// digits, as many as the condition number has, only beyond n = 32.
 Tensor determinant(const Tensor& a);
 /// Sign and logarithm of |determinant|: 0 and -infinity of a singular matrix, which has no derivative.
 struct SignAndLogarithm {

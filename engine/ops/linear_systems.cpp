@@ -7,11 +7,13 @@
 #include "engine/ops/cast.hpp"
 #include "engine/ops/comparison.hpp"
 #include "engine/ops/creation.hpp"
+#include "engine/ops/index.hpp"
 #include "engine/ops/linear_algebra.hpp"
 #include "engine/ops/matmul.hpp"
 #include "engine/ops/matrix_checks.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/segments.hpp"
+#include "engine/ops/statistics.hpp"
 
 namespace orbitgrad {
 
@@ -63,14 +65,39 @@ Tensor cofactors(const Tensor& a) {
 
 Shape one_by_one(const Tensor& x) { return x.shape().with_axis(x.rank(), 1).with_axis(x.rank() + 1, 1); }
 
+/// The matrices whose derivative is made of cofactors, bool [...]: value times inverse is nothing where the matrix is
+/// singular, and where it nearly is, has no digits left for the derivatives of a higher order.
+Tensor made_of_cofactors(const Tensor& a, const Tensor& value) {
+  constexpr std::int64_t largest = 32;  // n^2 minors each
+  const bool is_final = !GradMode::is_recording();
+  const NoGrad no_grad;
+  const Tensor singular = equal(value.detach(), scalar_like(value, 0));
+  if (is_final || a.size(-1) > largest) return singular;
+  const Tensor one = identity(a.size(-1), a.dtype(), a.device());
+  const Tensor regular = where(reshape(singular, one_by_one(value)), one, a.detach());
+  const Tensor condition = norm(regular, 2, {-2, -1}) * norm(inverse(regular), 2, {-2, -1});
+  return logical_or(singular, greater(condition, scalar_like(condition, a.dtype() == DType::float64 ? 1e5 : 1e3)));
+}
+
 struct DeterminantNode final : Node {
   std::string_view name() const override { return "determinant"; }
   Saves saves() const override { return Saves::all_inputs() | Saves::the_output(); }
   std::vector<Tensor> backward(const Tensor& dy) override {
     const Tensor a = input(0), value = output();
-    const bool has_singular = any(equal(value.detach(), scalar_like(value, 0)));
-    const Tensor derivative = has_singular ? cofactors(a) : reshape(value, one_by_one(value)) * transposed(inverse(a));
+    const Tensor is_apart = made_of_cofactors(a, value);
+    const Tensor derivative = any(is_apart) ? mixed_derivative(a, value, is_apart)
+                                            : reshape(value, one_by_one(value)) * transposed(inverse(a));
     return {reshape(dy, one_by_one(dy)) * derivative};
+  }
+
+ private:
+  static Tensor mixed_derivative(const Tensor& a, const Tensor& value, const Tensor& is_apart) {
+    const std::int64_t count = value.numel(), n = a.size(-1);
+    const Tensor matrices = reshape(a, {count, n, n}), mask = reshape(is_apart, {count, 1, 1});
+    const Tensor apart = nonzero(reshape(is_apart, {count}))[0];
+    const Tensor others = where(mask, identity(n, a.dtype(), a.device()), matrices);
+    const Tensor regular = reshape(value, {count, 1, 1}) * transposed(inverse(others));
+    return reshape(where(mask, segment_sum(cofactors(take(matrices, apart)), apart, count), regular), a.shape());
   }
 };
 

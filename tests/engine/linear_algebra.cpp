@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "engine/autograd/functional.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/matmul.hpp"
@@ -84,6 +85,23 @@ TEST(LinearAlgebra, DeterminantsHaveDerivativesAtSingularMatrices) {
   Tensor x = from_vector<double>({1, 2, 3, 2, 4, 6, 1, 0, 1, 1, 2, 3, 2, 4, 6, 3, 6, 9}, {2, 3, 3});
   x.set_requires_grad();
   expect_derivatives({{"determinant", [](const Inputs& in) { return determinant(in[0]); }, {x}}});
+}
+
+// Of 3 x 3 matrices the second derivative is linear in the matrix, so regular ones around a matrix tell its own.
+TEST(LinearAlgebra, DeterminantsHaveSecondDerivativesNearSingularMatrices) {
+  const TensorFunction value = [](const Inputs& in) { return sum(determinant(in[0])); };
+  const Tensor singular = from_vector<double>({1, 2, 3, 4, 5, 6, 7, 8, 9}, {3, 3});
+  const Tensor step = from_vector<double>({2, 0, 1, 0, -3, 1, 1, 0, 4}, {3, 3});
+  const Tensor v = from_vector<double>({1, -2, 1, 0, 3, -1, 2, 1, 1}, {3, 3});
+  const auto second = [&](const Tensor& a) { return hvp(value, {a}, {broadcast_to(v, a.shape())})[0]; };
+  const Tensor expected = (second(singular + step) + second(singular - step)) * 0.5;
+  for (const double distance : {1e-16, 1e-12, 1e-8, 1e-6, 1e-4, 1e-2, 0.0}) {
+    const Tensor near = singular + step * distance;
+    EXPECT_LE(relative_difference(second(near), expected + second(step) * distance), 1e-10) << distance;
+    const Tensor batch = stack(std::vector{near, step, singular}, 0);
+    EXPECT_LE(relative_difference(select(second(batch), 0, 0), second(near)), 1e-10) << distance;
+    EXPECT_LE(relative_difference(select(second(batch), 0, 1), second(step)), 1e-12);
+  }
 }
 
 TEST(LinearAlgebra, DerivativesOfExpmWithSquaring) {
