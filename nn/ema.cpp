@@ -15,6 +15,11 @@ WeightAverage::WeightAverage(std::vector<NamedTensor> parameters, double decay, 
   require(decay >= 0 && decay < 1, "WeightAverage", "the decay is {}. Take one in [0, 1).", decay);
   const NoGrad no_grad;
   for (const auto& [name, tensor] : parameters_) {
+    require(std::ranges::none_of(averages_, [&](const NamedTensor& other) { return other.name == name + ".average"; }),
+            "WeightAverage", "two parameters are called \"{}\". Give each its own name, so that the state keeps both.",
+            name);
+    require(is_floating(tensor.dtype()), "WeightAverage", "the parameter {} is {}. Convert it, or leave it out.", name,
+            orbitgrad::name(tensor.dtype()));
     Tensor average = zeros_like(tensor);
     assign(average, tensor.detach());
     averages_.push_back({name + ".average", average});

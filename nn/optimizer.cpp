@@ -39,6 +39,9 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, const std::vector<std:
     require(std::ranges::none_of(entries_, [&](const Entry& entry) { return entry.parameter.name == parameter.name; }),
             "optimizer", "two parameters are called \"{}\". Give each its own name, so that the state keeps both.",
             parameter.name);
+    require(is_floating(parameter.tensor.dtype()), "optimizer",
+            "the parameter {} is {}, which nothing small can be added to. Convert it, or leave it out.", parameter.name,
+            name(parameter.tensor.dtype()));
     require(!is_half(parameter.tensor.dtype()), "optimizer",
             "the parameter {} is {}, too coarse to collect small steps. Keep the parameters in float32 and compute the "
             "products in {} by a ScopedPrecision.",
@@ -60,6 +63,8 @@ void Optimizer::step(const std::vector<Tensor>& gradients, const StepNumber& lea
                      const StepNumber& gradient_scale) {
   require(gradients.size() == entries_.size(), "optimizer", "got {} gradients for {} parameters. Give one for each.",
           gradients.size(), entries_.size());
+  require(std::isfinite(learning_rate.in_this_run()), "optimizer", "the learning rate is {}. Take a finite number.",
+          learning_rate.in_this_run());
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const auto& [name, parameter] = entries_[i].parameter;
     require(gradients[i].defined(), "optimizer",
@@ -154,6 +159,10 @@ void Optimizer::require_share(std::string_view op, std::string_view name, double
   require(value >= 0 && value < 1, op, "the {} is {}. Take one in [0, 1).", name, value);
 }
 
+void Optimizer::require_amount(std::string_view op, std::string_view name, double value) {
+  require(value >= 0 && std::isfinite(value), op, "the {} is {}. Take 0 or more.", name, value);
+}
+
 State Optimizer::state() const {
   State result;
   result.emplace("step", full({}, static_cast<double>(steps_), DType::int64, DeviceKind::cpu));
@@ -181,6 +190,7 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
                 options.momentum != 0 ? std::vector<std::string>{"velocity"} : std::vector<std::string>{}),
       options_(options) {
   require_share("Sgd", "momentum", options.momentum);
+  require_amount("Sgd", "weight decay", options.weight_decay);
   require(!options.nesterov || options.momentum > 0, "Sgd", "Nesterov needs a momentum. Set one, 0.9 for example.");
 }
 
@@ -209,6 +219,8 @@ Adam::Adam(std::vector<NamedTensor> parameters, const AdamOptions& options)
     : Optimizer(std::move(parameters), {"first_moment", "second_moment"}), options_(options) {
   require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1, "Adam",
           "beta1 is {} and beta2 {}. Take both in [0, 1).", options.beta1, options.beta2);
+  require_amount("Adam", "epsilon", options.epsilon);
+  require_amount("Adam", "weight decay", options.weight_decay);
 }
 
 void Adam::update(const std::vector<Update>& updates, const StepNumber& learning_rate,
@@ -256,6 +268,8 @@ RmsProp::RmsProp(std::vector<NamedTensor> parameters, const RmsPropOptions& opti
     : Optimizer(std::move(parameters), slots_of(options)), options_(options) {
   require_share("RmsProp", "smoothing", options.smoothing);
   require_share("RmsProp", "momentum", options.momentum);
+  require_amount("RmsProp", "epsilon", options.epsilon);
+  require_amount("RmsProp", "weight decay", options.weight_decay);
 }
 
 void RmsProp::update(const std::vector<Update>& updates, const StepNumber& learning_rate,

@@ -50,6 +50,8 @@ class Optimizer {
  protected:
   /// Error of `op` unless `value`, a share such as a momentum, is in [0, 1).
   static void require_share(std::string_view op, std::string_view name, double value);
+  /// Error of `op` unless `value` is finite and not negative.
+  static void require_amount(std::string_view op, std::string_view name, double value);
 
   /// One slot of zeros like the parameter per name. A slot follows its parameter to another device.
   Optimizer(std::vector<NamedTensor> parameters, const std::vector<std::string>& slot_names);

@@ -53,6 +53,7 @@ Schedule one_cycle_schedule(double rate, const OneCycleOptions& options) {
 
 Schedule warm_up_schedule(std::int64_t steps, Schedule after) {
   require(steps >= 0, "warm_up_schedule", "{} steps are asked for. Take none or more.", steps);
+  require(after != nullptr, "warm_up_schedule", "the schedule to follow is empty. Give one.");
   return [=](std::int64_t step, std::int64_t total) {
     const std::int64_t left = std::max<std::int64_t>(total - steps, 1);
     if (step >= steps) return after(step - steps, left);

@@ -112,6 +112,23 @@ TEST(Optimizer, RefusesGradientsThatDoNotFit) {
   EXPECT_EQ(optimizer.steps(), 0);
 }
 
+TEST(Optimizer, RefusesNumbersThatSpoilTheWeights) {
+  const NamedTensor p = parameter("p", {1, -2});
+  Sgd optimizer({p});
+  for (const double rate : {std::nan(""), HUGE_VAL})
+    expect_error([&] { optimizer.step({from_vector<double>({1, 1})}, rate); }, {"learning rate", "finite"});
+  expect_near(p.tensor, from_vector<double>({1, -2}), 0);
+  EXPECT_EQ(optimizer.steps(), 0);
+  for (const double wrong : {-0.1, std::nan(""), HUGE_VAL}) {
+    expect_error([&] { Sgd({p}, {.weight_decay = wrong}); }, {"[Sgd]", "weight decay"});
+    expect_error([&] { Adam({p}, {.weight_decay = wrong}); }, {"[Adam]", "weight decay"});
+    expect_error([&] { AdamW({p}, {.epsilon = wrong}); }, {"[Adam]", "epsilon"});
+    expect_error([&] { RmsProp({p}, {.epsilon = wrong}); }, {"[RmsProp]", "epsilon"});
+    expect_error([&] { RmsProp({p}, {.weight_decay = wrong}); }, {"[RmsProp]", "weight decay"});
+  }
+  expect_error([] { Sgd({{"count", arange(3)}}); }, {"[optimizer]", "count is int64"});
+}
+
 template <class O, class Options>
 void expect_resumes_bit_for_bit(const Options& options) {
   const auto gradient_of = [](int t) { return normal({7}, key.split(static_cast<std::uint64_t>(t))); };

@@ -119,6 +119,8 @@ TEST(WeightAverage, WarmsUpAndResumes) {
   EXPECT_TRUE(same_bits(average.state(), resumed.state()));
   expect_error([&] { resumed.load_state({}); }, {"[WeightAverage]", "p.average"});
   expect_error([] { WeightAverage({}, 1); }, {"[WeightAverage]", "[0, 1)"});
+  expect_error([&] { WeightAverage({p, p}, 0.5); }, {"[WeightAverage]", "two parameters are called \"p\""});
+  expect_error([] { WeightAverage({{"count", arange(3)}}, 0.5); }, {"[WeightAverage]", "count is int64"});
 }
 
 TEST(Schedule, WarmUpClimbsThenFollows) {
@@ -132,6 +134,7 @@ TEST(Schedule, WarmUpClimbsThenFollows) {
   EXPECT_NEAR(named(0, 200), 1.0 / 11, 1e-15);
   EXPECT_NEAR(named(10, 200), 1, 1e-15);
   expect_error([] { warm_up_schedule(-1, constant_schedule(1)); }, {"[warm_up_schedule]", "-1"});
+  expect_error([] { warm_up_schedule(1, {}); }, {"[warm_up_schedule]", "empty"});
 }
 
 TEST(SmoothedCrossEntropy, IsTheCrossEntropyWithTheSmoothedDistribution) {
