@@ -9,7 +9,7 @@
 namespace orbitgrad::matrices {
 
 inline void require_matrices(std::string_view op, const Tensor& a) {
-  require(a.defined() && is_floating(a.dtype()) && a.rank() >= 2, op,
+  require(a.defined() && is_floating(a.dtype()) && !is_half(a.dtype()) && a.rank() >= 2, op,
           "takes float32 or float64 matrices [..., rows, columns], got {} {}. Convert or reshape it.",
           a.defined() ? name(a.dtype()) : "undefined", a.defined() ? a.shape() : Shape());
 }

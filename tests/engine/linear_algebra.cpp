@@ -119,6 +119,7 @@ TEST(LinearAlgebra, Errors) {
   EXPECT_ERROR(inverse(zeros({2, 3})), "takes square matrices");
   EXPECT_ERROR(inverse(a), "[inverse] matrix 0");
   EXPECT_ERROR(determinant(zeros({3})), "takes float32 or float64 matrices");
+  EXPECT_ERROR(expm(zeros({2, 2}, DType::float16)), "[expm] takes float32 or float64 matrices");
   EXPECT_ERROR(slogdet(cast(a, DType::int64)), "got int64");
   EXPECT_ERROR(qr(zeros({2, 3})), "Transpose it");
   EXPECT_ERROR(qr(ones({3, 2})), "dependent columns");
