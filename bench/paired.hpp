@@ -43,9 +43,8 @@ inline double seconds_of(const std::function<void()>& side, std::int64_t repetit
   return (now() - start) / static_cast<double>(repetitions);
 }
 
-/// Both sides are called a few times first: caches, threads and primitives are warm. Timed by the wall clock, that is
-/// with several threads, a sample waits until the other side's workers sleep and its own are awake after an untimed
-/// call.
+/// Both sides are called a few times first, and before each sample once: caches, threads and primitives are warm. Timed
+/// by the wall clock, that is with several threads, a sample waits until the other side's workers sleep.
 inline PairedTimes time_in_turn(const std::function<void()>& ours, const std::function<void()>& opponent,
                                 int samples = 9, double sample_seconds = 4e-3, Clock* now = wall_seconds) {
   const auto repetitions = [&](const std::function<void()>& side) {
@@ -56,10 +55,8 @@ inline PairedTimes time_in_turn(const std::function<void()>& ours, const std::fu
   };
   const std::int64_t repeat_ours = repetitions(ours), repeat_opponent = repetitions(opponent);
   const auto sample = [&](const std::function<void()>& side, std::int64_t repeat) {
-    if (now == wall_seconds) {
-      wait_for_workers();
-      side();
-    }
+    if (now == wall_seconds) wait_for_workers();
+    side();
     return seconds_of(side, repeat, now);
   };
   PairedTimes times;
