@@ -97,13 +97,15 @@ Tensor segment_extreme(std::string_view op, bool minimum, const Tensor& x, const
 
 }  // namespace
 
-Tensor take(const Tensor& x, const Tensor& index, int axis) {
-  const int along = normalize_axis("take", axis, x.rank());
-  require_same_device("take", x, index);
+namespace {
+
+Tensor take_for(std::string_view op, const Tensor& x, const Tensor& index, int axis) {
+  const int along = normalize_axis(op, axis, x.rank());
+  require_same_device(op, x, index);
   const Around around(x.shape(), along);
   const std::int64_t picks = index.numel();
   auto groups =
-      std::make_shared<const RowGroups>(reshape(checked_index("take", index, around.length), {picks}), around.length);
+      std::make_shared<const RowGroups>(reshape(checked_index(op, index, around.length), {picks}), around.length);
   Shape shape;
   for (int i = 0; i < along; ++i) shape.push_back(x.shape()[i]);
   for (const std::int64_t length : index.shape()) shape.push_back(length);
@@ -116,10 +118,14 @@ Tensor take(const Tensor& x, const Tensor& index, int axis) {
   return result;
 }
 
+}  // namespace
+
+Tensor take(const Tensor& x, const Tensor& index, int axis) { return take_for("take", x, index, axis); }
+
 Tensor embedding(const Tensor& weight, const Tensor& index) {
   require(weight.rank() == 2, "embedding", "the table must be [V, D], got {}. Reshape it, or use take.",
           weight.shape());
-  return take(weight, index, 0);
+  return take_for("embedding", weight, index, 0);
 }
 
 Tensor segment_sum(const Tensor& x, const Tensor& index, std::int64_t count, int axis) {

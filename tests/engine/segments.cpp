@@ -130,6 +130,7 @@ TEST(Sparse, Errors) {
   EXPECT_ERROR(take(x, zeros({2})), "must be int64");
   EXPECT_ERROR(take(x, positions({0}), 2), "axis");
   EXPECT_ERROR(embedding(zeros({5}), positions({0})), "[V, D]");
+  EXPECT_ERROR(embedding(zeros({5, 2}), positions({5})), "[embedding] position 5 is outside");
   EXPECT_ERROR(segment_sum(x, positions({0, 1}), 2), "must be named by an index [5]");
   EXPECT_ERROR(segment_max(x, positions({0, 1, 0, 1, 7}), 2), "position 7");
   EXPECT_ERROR(segment_mean(x, positions({0, 1, 0, 1, 1}), -1), "must not be negative");

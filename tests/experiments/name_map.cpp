@@ -60,10 +60,19 @@ TEST(Convert, WritesTheStateUnderItsNewNames) {
   ASSERT_EQ(result.code, 0) << result.error;
   expect_contains(result.out, "head.weight");
   EXPECT_EQ(load_safetensors(out).tensors.at("head.weight").to_vector<float>(), (std::vector<float>{1, 2}));
+  save_safetensors(in, {.tensors = {{"fc.weight", from_vector<float>({1, 2}).to(DType::bfloat16)},
+                                    {"fc.count", from_vector<std::int64_t>({3})}},
+                        .metadata = {}});
+  ASSERT_EQ(run_program({"convert", in, out, "--map", map, "--dtype", "float32"}).code, 0);
+  EXPECT_EQ(load_safetensors(out).tensors.at("head.weight").to_vector<float>(), (std::vector<float>{1, 2}));
+  EXPECT_EQ(load_safetensors(out).tensors.at("head.count").dtype(), DType::int64);
+  const auto no_dtype = run_program({"convert", in, out, "--map", map, "--dtype", "float31"});
+  EXPECT_EQ(no_dtype.code, 2);
+  expect_contains(no_dtype.error, "Did you mean \"float32\"?");
   std::ofstream(map) << "other -> head\n";
   const auto failed = run_program({"convert", in, out, "--map", map});
   EXPECT_EQ(failed.code, 1);
-  expect_contains(failed.error, "no rule fits 'fc.weight'");
+  expect_contains(failed.error, "no rule fits 'fc");
 }
 
 }  // namespace
