@@ -1,6 +1,7 @@
 // group_conv2d against expanded filters and oneDNN, in one run on the same arrays: forward, input gradient and filter
-// gradient, p4 and p4m, 3x3 with padding 1. The opponent's expansion (or orbit sum) is counted, its primitives are made
-// once. Figures are warm: buffers stay in cache where they fit. Results are compared before anything is timed.
+// gradient, p4 and p4m, 3x3 with padding 1, and hexagons of 7 taps under p6 and p6m. The opponent's expansion (or orbit
+// sum) is counted, its primitives are made once. Figures are warm: buffers stay in cache where they fit. Results are
+// compared before anything is timed.
 //
 //   build/bench/group_conv2d --benchmark_out=results.json --benchmark_out_format=json
 //   build/bench/group_conv2d --implementation=orbit_gather      (otherwise the automatic choice, which the label names)
@@ -23,6 +24,7 @@
 #include "kernels/elementwise/elementwise.hpp"
 #include "kernels/group_conv2d/expanded.hpp"
 #include "kernels/group_conv2d/group_conv2d.hpp"
+#include "kernels/group_conv2d/orbit_tables.hpp"
 
 namespace orbitgrad::bench {
 namespace {
@@ -49,6 +51,10 @@ class Duel {
     problem_.implementation = forced_implementation;
     x_ = random_values(problem_.x_size(), 1);
     w_ = random_values(problem_.w_size(), 2);
+    const std::int64_t taps = problem_.kernel * problem_.kernel;
+    if (kernels::cpu::acts_on_hexagons(problem_))
+      for (std::size_t i = 0; i < w_.size(); ++i)
+        if (!kernels::cpu::is_on_hexagon(3, static_cast<std::int32_t>(static_cast<std::int64_t>(i) % taps))) w_[i] = 0;
     y_ = random_values(problem_.y_size(), 3);
     bank_.resize(static_cast<std::size_t>(problem_.w_size() * order));
     result_.resize(output_size());
@@ -210,6 +216,10 @@ int main(int argc, char** argv) {
       for (const std::int64_t fields : {8, 32})
         add("forward_relu", group, fields, 32, 16, threads, orbitgrad::bench::run_relu);
     }
+  for (const int threads : {1, 2})
+    for (const std::string group : {"p6", "p6m"})
+      for (const auto& [op, op_name] : ops)
+        for (const std::int64_t fields : {4, 8, 16}) add(op_name, group, fields, 15, 16, threads, duel({op}, false));
   orbitgrad::bench::forced_implementation = orbitgrad::bench::take_implementation(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

@@ -23,8 +23,9 @@ template <class T>
 struct GatheredProduct {
   TileGeometry geometry;
   const OrbitRows* rows;
-  std::int64_t in_fields, out_fields;  // of one channel group
-  std::int64_t in_planes;              // planes of one input field
+  const std::vector<std::int32_t>* entries;  // the d of the sum
+  std::int64_t in_fields, out_fields;        // of one channel group
+  std::int64_t in_planes;                    // planes of one input field
   const T *in, *bias;
   T* out;
   // a[f, c, d] = filter[f filter_out + c filter_in + filter_offset[d]]
@@ -87,7 +88,8 @@ Plan make_plan(const GatheredProduct<T>& product) {
 /// a in the order of the register tiles: [row tile][c][d][rows], zeros beyond the last field.
 template <class T>
 void pack_filter(const GatheredProduct<T>& product, const Plan& plan, T* to) {
-  const std::int64_t depth = product.rows->depth, block = product.in_fields * depth;
+  const std::vector<std::int32_t>& entries = *product.entries;
+  const auto depth = std::ssize(entries), block = product.in_fields * depth;
   parallel_for(plan.row_tiles * product.in_fields, std::max<std::int64_t>(1, (1 << 14) / (plan.rows * depth)),
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t item = begin; item < end; ++item) {
@@ -97,7 +99,9 @@ void pack_filter(const GatheredProduct<T>& product, const Plan& plan, T* to) {
                      const std::int64_t f = tile * plan.rows + i;
                      const T* source = product.filter + f * product.filter_out + c * product.filter_in;
                      for (std::int64_t d = 0; d < depth; ++d)
-                       target[d * plan.rows + i] = f < product.out_fields ? source[product.filter_offset[d]] : T{0};
+                       target[d * plan.rows + i] =
+                           f < product.out_fields ? source[product.filter_offset[entries[static_cast<std::size_t>(d)]]]
+                                                  : T{0};
                    }
                  }
                });
@@ -127,7 +131,8 @@ template <class T>
 void run(const GatheredProduct<T>& product) {
   const Plan plan = make_plan(product);
   constexpr std::int64_t columns = tile_columns<T>;
-  const std::int64_t depth = product.rows->depth, outputs = product.rows->outputs;
+  const std::vector<std::int32_t>& entries = *product.entries;
+  const std::int64_t lowered = product.rows->depth, depth = std::ssize(entries), outputs = product.rows->outputs;
   const std::int64_t block = product.in_fields * depth, fields = plan.rows * plan.row_tiles;
   T* filter = workspace<PackedFilter, T>(fields * block);
   pack_filter(product, plan, filter);
@@ -136,15 +141,15 @@ void run(const GatheredProduct<T>& product) {
   for (std::int64_t s = 0; s < outputs; ++s)
     for (std::int64_t c = 0; c < plan.channels; ++c)
       for (std::int64_t d = 0; d < depth; ++d)
-        table[static_cast<std::size_t>((s * plan.channels + c) * depth + d)] =
-            static_cast<std::int32_t>((c * depth + product.rows->of(s)[d]) * columns);
+        table[static_cast<std::size_t>((s * plan.channels + c) * depth + d)] = static_cast<std::int32_t>(
+            (c * lowered + product.rows->of(s)[entries[static_cast<std::size_t>(d)]]) * columns);
 
   MicroKernel<T>* const kernel = kernel_of<T>(plan.elements, plan.rows);
   const double item_flops = 2.0 * static_cast<double>(columns * outputs / plan.parts * fields * block);
   const auto grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(2e5 / item_flops));
   parallel_for(plan.column_tiles * plan.parts, grain, [&](std::int64_t begin, std::int64_t end) {
     ColumnTile<T> tile(product.geometry);
-    T* panel = workspace<Panel, T>(plan.channels * depth * columns);
+    T* panel = workspace<Panel, T>(plan.channels * lowered * columns);
     const std::int64_t part = outputs / plan.parts;
     T* sums = workspace<Outputs, T>(part * fields * columns);
     for (std::int64_t item = begin; item < end; ++item) {
@@ -176,12 +181,13 @@ void orbit_gather_forward(const GroupConv2dProblem& problem, const T* x, const T
   const std::int64_t in_fields = problem.in_fields / problem.groups, out_fields = problem.out_fields / problem.groups;
   const OrbitRows rows = orbit_rows(problem, problem.in_order != 1);
   const OrbitRows natural = identity_rows(rows.depth);
+  const std::vector<std::int32_t> entries = filter_entries(problem, rows.depth);
   const std::int64_t in_plane = problem.in_height * problem.in_width;
   const std::int64_t out_plane = problem.out_height() * problem.out_width();
   for (std::int64_t group = 0; group < problem.groups; ++group) {
     GatheredProduct<T> product;
     product.geometry = forward_geometry(problem);
-    product.rows = &rows;
+    product.rows = &rows, product.entries = &entries;
     product.in_fields = in_fields, product.out_fields = out_fields, product.in_planes = problem.in_order;
     product.in = x + group * in_fields * problem.in_order * in_plane;
     product.out = y + group * out_fields * problem.order * out_plane;
@@ -205,12 +211,13 @@ void orbit_gather_input_gradient(const GroupConv2dProblem& problem, const T* dy,
   const std::int64_t taps = problem.kernel * problem.kernel, filter_depth = problem.in_order * taps;
   const OrbitRows rows = problem.in_order == 1 ? identity_rows(problem.order * taps) : orbit_rows(problem, true);
   const std::vector<std::int32_t> offsets = transposed_filter_offsets(problem);
+  const std::vector<std::int32_t> entries = filter_entries(problem, rows.depth);
   const std::int64_t in_plane = problem.in_height * problem.in_width;
   const std::int64_t out_plane = problem.out_height() * problem.out_width();
   for (std::int64_t group = 0; group < problem.groups; ++group) {
     GatheredProduct<T> product;  // from dy to dx: what was the output is read
     product.geometry = transposed_geometry(problem);
-    product.rows = &rows;
+    product.rows = &rows, product.entries = &entries;
     product.in_fields = out_fields, product.out_fields = in_fields, product.in_planes = problem.order;
     product.in = dy + group * out_fields * problem.order * out_plane;
     product.out = dx + group * in_fields * problem.in_order * in_plane;

@@ -47,6 +47,30 @@ inline OrbitRows identity_rows(std::int64_t depth) {
   return result;
 }
 
+/// Whether the group turns hexagons: no element of D4 adds coordinates.
+inline bool acts_on_hexagons(const GroupConv2dProblem& problem) {
+  bool result = false;
+  for (std::int64_t row = 0; row < 2 * problem.order; ++row)
+    result = result || (problem.matrices[2 * row] != 0 && problem.matrices[2 * row + 1] != 0);
+  return result;
+}
+
+/// Whether a tap of a square array lies on its hexagon.
+constexpr bool is_on_hexagon(std::int32_t kernel, std::int32_t tap) {
+  const std::int32_t sum = 2 * (tap / kernel + tap % kernel - (kernel - 1));  // of the doubled offsets from the centre
+  return sum <= kernel - 1 && sum >= 1 - kernel;
+}
+
+/// The entries d = (g, v) of 0..depth-1 with which there is anything to multiply: on hexagons without the corners.
+inline std::vector<std::int32_t> filter_entries(const GroupConv2dProblem& problem, std::int64_t depth) {
+  const auto kernel = static_cast<std::int32_t>(problem.kernel);
+  const bool on_hexagons = acts_on_hexagons(problem);
+  std::vector<std::int32_t> entries;
+  for (std::int32_t d = 0; d < depth; ++d)
+    if (!on_hexagons || is_on_hexagon(kernel, d % (kernel * kernel))) entries.push_back(d);
+  return entries;
+}
+
 /// Where the base filter of the input gradient reads w[k, c]: w*[c, k, r, v] = w[k, c, r^-1, -r^-1 v]. For lifting,
 /// whose gradient sums over the elements s of dy: w*[c, k, s, u] = w[k, c, -h_s^-1 u].
 inline std::vector<std::int32_t> transposed_filter_offsets(const GroupConv2dProblem& problem) {
