@@ -11,6 +11,7 @@
 #include "engine/error.hpp"
 #include "engine/io/descriptor.hpp"
 #include "engine/io/file.hpp"
+#include "engine/io/stored_integer.hpp"
 #include "engine/ops/cast.hpp"
 #include "engine/ops/shape_ops.hpp"
 #include "engine/ops/transfer.hpp"
@@ -36,8 +37,11 @@ constexpr TypeName type_names[] = {{DType::float32, "f4"}, {DType::float64, "f8"
 
 struct Header {
   DType dtype = DType::float32;
+  const io::StoredInteger* widened = nullptr;  // null: stored as dtype
   bool is_swapped = false, is_fortran = false;
   std::vector<std::int64_t> shape;
+
+  std::int64_t stored_size() const { return widened != nullptr ? widened->bytes : item_size(dtype); }
 };
 
 /// Reads the dictionary from left to right; every answer that is not of the format is an error.
@@ -112,17 +116,21 @@ class HeaderReader {
   void read_type(Header& header) {
     if (!peeks("'") && !peeks("\"")) unreadable("a structured type");
     const std::string_view descr = quoted();
-    const auto* type =
-        std::ranges::find(type_names, descr.substr(std::min<std::size_t>(descr.size(), 1)), &TypeName::text);
-    if (type == std::end(type_names) || std::string_view("<>|=").find(descr.front()) == std::string_view::npos)
+    const std::string_view text = descr.substr(std::min<std::size_t>(descr.size(), 1));
+    const auto* type = std::ranges::find(type_names, text, &TypeName::text);
+    const auto* widened = std::ranges::find(io::stored_integers, text, &io::StoredInteger::npy);
+    const bool is_widened = widened != std::end(io::stored_integers);
+    if ((type == std::end(type_names) && !is_widened) ||
+        std::string_view("<>|=").find(descr.front()) == std::string_view::npos)
       unreadable(fmt::format("elements of type '{}'", printable(descr)));
-    header.dtype = type->dtype;
-    header.is_swapped = descr.front() == '>' && item_size(type->dtype) > 1;
+    header.dtype = is_widened ? widened->dtype : type->dtype;
+    header.widened = is_widened ? widened : nullptr;
+    header.is_swapped = descr.front() == '>' && header.stored_size() > 1;
   }
   [[noreturn]] void unreadable(const std::string& what) const {
     fail(op,
-         "{}: it holds {}; float32, float64, float16, int64, int32 and bool can be read. Convert it: numpy.save(path, "
-         "x.astype('float32')).",
+         "{}: it holds {}; float64, float32, float16, integers but uint64, and bool can be read. Convert it: "
+         "numpy.save(path, x.astype('float32')).",
          file_, what);
   }
 
@@ -143,12 +151,14 @@ Tensor read_elements(const Source& file, const Header& header, std::int64_t begi
   Tensor result = Tensor::empty(Shape(header.is_fortran ? stored : header.shape), header.dtype, DeviceKind::cpu);
   visit_storage(header.dtype, [&]<class T>(TypeTag<T>) {
     T* const target = fresh_host_data<T>(result);
-    auto* const raw = reinterpret_cast<unsigned char*>(target);
-    const std::int64_t bytes = result.numel() * item_size(header.dtype);
-    file.read(target, bytes, begin);
+    const std::int64_t size = header.stored_size(), bytes = result.numel() * size;
+    std::vector<unsigned char> stored(header.widened != nullptr ? static_cast<std::size_t>(bytes) : 0);
+    auto* const raw = header.widened != nullptr ? stored.data() : reinterpret_cast<unsigned char*>(target);
+    file.read(raw, bytes, begin);
     if (header.is_swapped)
-      for (std::int64_t i = 0; i < bytes; i += item_size(header.dtype))
-        std::reverse(raw + i, raw + i + item_size(header.dtype));
+      for (std::int64_t i = 0; i < bytes; i += size) std::reverse(raw + i, raw + i + size);
+    if constexpr (std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::int64_t>)
+      if (header.widened != nullptr) io::widen_integers(*header.widened, raw, result.numel(), target);
     if constexpr (std::is_same_v<T, bool>)
       require(std::all_of(raw, raw + bytes, [](unsigned char byte) { return byte <= 1; }), op,
               "{}: a bool is neither 0 nor 1. The file is damaged: write it again.", file.name);
@@ -185,7 +195,7 @@ Tensor read_npy(const Source& file) {
           file_name, header.shape.size(), kernels::max_rank);
   const std::int64_t count = checked_numel(op, Shape(header.shape));
   const std::int64_t data_bytes = file_bytes - begin - length;
-  require(count <= data_bytes / item_size(header.dtype) && count * item_size(header.dtype) == data_bytes, op,
+  require(count <= data_bytes / header.stored_size() && count * header.stored_size() == data_bytes, op,
           "{}: {} elements of {} need other than the {} bytes it has. It is cut short or damaged: write it again.",
           file_name, Shape(header.shape), name(header.dtype), data_bytes);
   return read_elements(file, header, begin + length);

@@ -16,8 +16,9 @@ namespace orbitgrad {
 /// be written.
 void save_npy(const std::filesystem::path& path, const Tensor& x);
 
-/// Reads, into host memory, versions 1 to 3 of these types in either byte order and either order of the axes.
-/// Error, naming the file: no npy file, a damaged header, another type, a shape that does not fit the bytes.
+/// Reads, into host memory, versions 1 to 3 of these types in either byte order and either order of the axes, and
+/// smaller integers (uint8, int8, uint16, int16 as int32, uint32 as int64). Error, naming the file: no npy file, a
+/// damaged header, another type, a shape that does not fit the bytes.
 Tensor load_npy(const std::filesystem::path& path);
 
 /// The same in memory, for files inside other files; errors name file_name.

@@ -12,6 +12,7 @@
 #include "engine/io/descriptor.hpp"
 #include "engine/io/file.hpp"
 #include "engine/io/safetensors_header.hpp"
+#include "engine/io/stored_integer.hpp"
 #include "engine/ops/transfer.hpp"
 #include "groups/printable.hpp"
 
@@ -48,6 +49,7 @@ struct Plan {
   std::string name;
   Shape shape;
   DType dtype;
+  const io::StoredInteger* widened;  // null: stored as dtype
   std::int64_t begin, end;
 };
 
@@ -58,13 +60,18 @@ Plan check_entry(const std::string& file, const std::string& name, const io::Ten
          printable(name), what);
   };
   const auto* type = std::ranges::find(type_names, entry.dtype, &TypeName::text);
-  if (type == std::end(type_names))
-    fail(op, "{}: tensor '{}' has dtype '{}'. Only F32, F64, BF16, F16, I64, I32 and BOOL are read: convert it first.",
+  const auto* widened = std::ranges::find(io::stored_integers, entry.dtype, &io::StoredInteger::safetensors);
+  if (widened == std::end(io::stored_integers)) widened = nullptr;
+  if (type == std::end(type_names) && widened == nullptr)
+    fail(op,
+         "{}: tensor '{}' has dtype '{}'. Only F64, F32, F16, BF16, I64, I32, I16, I8, U32, U16, U8 and BOOL are read: "
+         "convert it first.",
          file, printable(name), printable(entry.dtype));
+  const DType dtype = widened != nullptr ? widened->dtype : type->dtype;
   if (entry.shape.size() > kernels::max_rank)
     complain(fmt::format("has {} axes, more than {}", entry.shape.size(), kernels::max_rank));
   Shape shape;
-  std::int64_t bytes = item_size(type->dtype);
+  std::int64_t bytes = widened != nullptr ? widened->bytes : item_size(dtype);
   for (const std::uint64_t length : entry.shape) {
     if (length > static_cast<std::uint64_t>(data_bytes) && length > 0x7fffffff)
       complain(fmt::format("has an axis of length {}, while the file has {} bytes of data", length, data_bytes));
@@ -78,7 +85,7 @@ Plan check_entry(const std::string& file, const std::string& name, const io::Ten
   if (end - begin != static_cast<std::uint64_t>(bytes))
     complain(fmt::format("has {} bytes, but {} of shape {} needs {}", end - begin, printable(entry.dtype),
                          shape.to_string(), bytes));
-  return {name, shape, type->dtype, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)};
+  return {name, shape, dtype, widened, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)};
 }
 
 /// All tensors in the order of their bytes. Error unless they cover the data without overlap or hole.
@@ -110,6 +117,13 @@ Tensor read_tensor(const std::filesystem::path& path, const io::Descriptor& file
   visit_storage(plan.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* const target = fresh_host_data<T>(result);
+    if (plan.widened != nullptr) {
+      std::vector<unsigned char> stored(static_cast<std::size_t>(plan.end - plan.begin));
+      io::read_exactly(op, path, file, stored.data(), plan.end - plan.begin, data_begin + plan.begin);
+      if constexpr (std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::int64_t>)
+        io::widen_integers(*plan.widened, stored.data(), result.numel(), target);
+      return;
+    }
     io::read_exactly(op, path, file, target, plan.end - plan.begin, data_begin + plan.begin);
     if constexpr (std::is_same_v<T, bool>) {
       const auto* raw = reinterpret_cast<const unsigned char*>(target);

@@ -21,9 +21,10 @@ struct SafeTensors {
 /// cannot be written, or a name is not UTF-8.
 void save_safetensors(const std::filesystem::path& path, const SafeTensors& content);
 
-/// Reads, into host memory, what save_safetensors or any other writer of these five types has written. Error, naming
-/// the file and the tensor: a damaged header, a repeated name, an unknown dtype, a shape that is too large or does not
-/// fit its bytes, bytes out of range, shared by two tensors or used by none.
+/// Reads, into host memory, what save_safetensors or any other writer of these types has written, and smaller integers
+/// (U8, I8, U16, I16 as int32, U32 as int64). Error, naming the file and the tensor: a damaged header, a repeated name,
+/// an unknown dtype, a shape that is too large or does not fit its bytes, bytes out of range, shared by two tensors or
+/// used by none.
 SafeTensors load_safetensors(const std::filesystem::path& path);
 
 }  // namespace orbitgrad

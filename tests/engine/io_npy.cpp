@@ -71,6 +71,16 @@ TEST(Npy, ReadsWhatNumpyMayWrite) {
   EXPECT_EQ(columns.to_vector<std::int32_t>(), (Values{1, 3, 5, 2, 4, 6}));
   EXPECT_EQ(read(npy("{'descr': '>i4', 'fortran_order': False, 'shape': (), }", std::string("\0\0\1\2", 4))).item(),
             258);
+  const auto column = [&](const std::string& descr, const std::string& data) {
+    return read(npy("{'descr': '" + descr + "', 'fortran_order': True, 'shape': (2, 1), }", data));
+  };
+  EXPECT_EQ(column("|u1", "\xff\x01").to_vector<std::int32_t>(), (Values{255, 1}));
+  EXPECT_EQ(column("|i1", "\xff\x01").to_vector<std::int32_t>(), (Values{-1, 1}));
+  EXPECT_EQ(column(">u2", "\xff\x01\x02\x03").to_vector<std::int32_t>(), (Values{0xff01, 0x203}));
+  EXPECT_EQ(column("<i2", "\xff\xff\x02\x03").to_vector<std::int32_t>(), (Values{-1, 0x302}));
+  EXPECT_EQ(column("<u4", "\xff\xff\xff\xff\x01\x01\x01\x01").to_vector<std::int64_t>(),
+            (std::vector<std::int64_t>{0xffffffff, 0x1010101}));
+  EXPECT_EQ(column("|u1", "\xff\x01").shape(), (Shape{2, 1}));
 }
 
 TEST(Npy, RefusesHostileFiles) {

@@ -100,6 +100,35 @@ TEST(Safetensors, TheBytesAreThoseOfTheSpecification) {
   EXPECT_EQ(read_file(file), expected);
 }
 
+TEST(Safetensors, SmallerIntegersAreRead) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "small.safetensors";
+  std::string header = R"({"u4":{"dtype":"U32","shape":[2],"data_offsets":[0,8]},)"
+                       R"("u2":{"dtype":"U16","shape":[2],"data_offsets":[8,12]},)"
+                       R"("i2":{"dtype":"I16","shape":[2,1],"data_offsets":[12,16]},)"
+                       R"("u1":{"dtype":"U8","shape":[2],"data_offsets":[16,18]},)"
+                       R"("i1":{"dtype":"I8","shape":[2],"data_offsets":[18,20]},)"
+                       R"("none":{"dtype":"U8","shape":[0,3],"data_offsets":[20,20]}})";
+  std::string bytes = file_with(header, 0);
+  bytes += std::string(
+      "\xff\xff\xff\xff\x01\0\0\0"
+      "\xff\xff\x02\x01"
+      "\0\x80\xff\x7f"
+      "\xff\x07"
+      "\x80\x7f",
+      20);
+  write_file_atomically(file, bytes);
+  const auto tensors = load_safetensors(file).tensors;
+  EXPECT_EQ(tensors.at("u4").to_vector<std::int64_t>(), (std::vector<std::int64_t>{0xffffffff, 1}));
+  EXPECT_EQ(tensors.at("u2").to_vector<std::int32_t>(), (std::vector<std::int32_t>{0xffff, 0x102}));
+  EXPECT_EQ(tensors.at("i2").to_vector<std::int32_t>(), (std::vector<std::int32_t>{-32768, 32767}));
+  EXPECT_EQ(tensors.at("i2").shape(), Shape({2, 1}));
+  EXPECT_EQ(tensors.at("u1").to_vector<std::int32_t>(), (std::vector<std::int32_t>{255, 7}));
+  EXPECT_EQ(tensors.at("i1").to_vector<std::int32_t>(), (std::vector<std::int32_t>{-128, 127}));
+  EXPECT_EQ(tensors.at("none").shape(), Shape({0, 3}));
+  expect_contains(load_error(file_with(R"({"a":{"dtype":"U16","shape":[2],"data_offsets":[0,2]}})", 2)), "needs 4");
+}
+
 TEST(Safetensors, AStridedViewIsSavedAsItLooks) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "view.safetensors";
@@ -191,7 +220,7 @@ TEST(SafetensorsHostile, ShapesThatDoNotFit) {
   expect_contains(with("[4]", "[16,0]"), "lies at bytes 16 to 0");
   expect_contains(with("[4]", "[18446744073709551600,18446744073709551615]"), "lies at bytes");
   expect_contains(with("[1,1,1,1,1,1,1,1,4]", "[0,16]"), "9 axes");
-  expect_contains(with("[4]", "[0,16]", "F8_E5M2"), "dtype 'F8_E5M2'. Only F32");
+  expect_contains(with("[4]", "[0,16]", "F8_E5M2"), "dtype 'F8_E5M2'. Only F64");
   expect_contains(with("[4]", "[0,16]", ""), "dtype ''");
   EXPECT_EQ(CachingAllocator::host().statistics().allocations, before) << "memory was taken before the check";
 }
