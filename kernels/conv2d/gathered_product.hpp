@@ -207,8 +207,8 @@ inline bool fits_gathered_product(const Conv2dProblem& p, std::int64_t in_elemen
          axis(p.in_height, p.out_height(), p.kernel_height, p.stride_height, p.padding_height, p.dilation_height) &&
          axis(p.in_width, p.out_width(), p.kernel_width, p.stride_width, p.padding_width, p.dilation_width) &&
          std::max(p.in_height * p.in_width, p.out_height() * p.out_width()) <
-             most / (std::max<std::int64_t>(p.batch, 1) * elements) &&  // planes are counted also where no image is
-         std::max(p.in_channels, p.out_channels) * depth < most;
+             most / std::max<std::int64_t>(p.batch, 1) / elements &&  // planes are counted also where no image is
+         std::max(p.in_channels, p.out_channels) < most / std::max<std::int64_t>(depth, 1);
 }
 
 }  // namespace ORBITGRAD_BUILD

@@ -74,6 +74,7 @@ TYPED_TEST(Conv2dDeviceTest, GatheredVersionsRefusePlanesBeyond32Bits) {
     EXPECT_FALSE(gathered(make(batch, 1, 1 << 16, 1 << 16, 1, 3, 3))) << batch;
   }
   EXPECT_FALSE(gathered(make(1 << 12, 1, 1 << 10, 1 << 10, 1, 3, 3)));
+  EXPECT_FALSE(gathered(make(0, std::int64_t{1} << 61, 4, 4, 1, 2, 2)));
 }
 
 TYPED_TEST(Conv2dDeviceTest, EveryBarrierIsNeeded) {

@@ -110,6 +110,16 @@ TYPED_TEST(GroupConv2dDeviceTest, EveryVersionMatchesTheCpu) {
     for (std::size_t i = 0; i < cases.size(); i += step) check<TypeParam>(cases[i]);
 }
 
+// The images times the elements of the group are no 64-bit number.
+TYPED_TEST(GroupConv2dDeviceTest, GatheredVersionsRefuseAnyNumberOfEmptyImages) {
+  using Forward = kernels::GroupConv2dForward<TypeParam>;
+  const Tables tables("p4m");
+  for (const bool lift : {true, false}) {
+    const GroupConv2dProblem p = device_problem({"p4m", lift, std::int64_t{1} << 61, 0, 0, 5, 5, 3}, tables);
+    EXPECT_EQ(kernels::Registry<Forward>::find("implicit_gemm", DeviceKind::sim, p), nullptr);
+  }
+}
+
 TYPED_TEST(GroupConv2dDeviceTest, ExpandedFiltersGiveTheSame) {
   using T = TypeParam;
   for (const bool lift : {true, false}) {
