@@ -13,6 +13,7 @@
 #include "engine/ops/matrix_checks.hpp"
 #include "engine/ops/reduction.hpp"
 #include "engine/ops/segments.hpp"
+#include "engine/ops/shape_ops.hpp"
 #include "engine/ops/statistics.hpp"
 
 namespace orbitgrad {
@@ -63,6 +64,17 @@ Tensor cofactors(const Tensor& a) {
   return determinant(minors) * from_vector(signs, {n, n}, a.device()).to(a.dtype());
 }
 
+/// The same of matrices [count, n, n] without a graph, some at a time: minors take n^2 times the memory of a matrix.
+Tensor final_cofactors(const Tensor& a) {
+  constexpr std::int64_t most_elements = 1 << 20;
+  const std::int64_t count = a.size(0), n = a.size(-1),
+                     step = std::max<std::int64_t>(most_elements / (n * n * n * n), 1);
+  std::vector<Tensor> parts;
+  for (std::int64_t begin = 0; begin < count; begin += step)
+    parts.push_back(cofactors(narrow(a, 0, begin, std::min(step, count - begin))));
+  return concat(parts, 0);
+}
+
 Shape one_by_one(const Tensor& x) { return x.shape().with_axis(x.rank(), 1).with_axis(x.rank() + 1, 1); }
 
 /// The matrices whose derivative is made of cofactors, bool [...]: value times inverse is nothing where the matrix is
@@ -97,7 +109,8 @@ struct DeterminantNode final : Node {
     const Tensor apart = nonzero(reshape(is_apart, {count}))[0];
     const Tensor others = where(mask, identity(n, a.dtype(), a.device()), matrices);
     const Tensor regular = reshape(value, {count, 1, 1}) * transposed(inverse(others));
-    return reshape(where(mask, segment_sum(cofactors(take(matrices, apart)), apart, count), regular), a.shape());
+    const auto derivatives = GradMode::is_recording() ? cofactors : final_cofactors;
+    return reshape(where(mask, segment_sum(derivatives(take(matrices, apart)), apart, count), regular), a.shape());
   }
 };
 

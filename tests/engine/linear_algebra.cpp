@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/autograd/functional.hpp"
+#include "engine/observe/memory.hpp"
 #include "engine/ops/arithmetic.hpp"
 #include "engine/ops/elementary.hpp"
 #include "engine/ops/matmul.hpp"
@@ -102,6 +103,25 @@ TEST(LinearAlgebra, DeterminantsHaveSecondDerivativesNearSingularMatrices) {
     EXPECT_LE(relative_difference(select(second(batch), 0, 0), second(near)), 1e-10) << distance;
     EXPECT_LE(relative_difference(select(second(batch), 0, 1), second(step)), 1e-12);
   }
+}
+
+// Without a row and a column most of a diagonal matrix is singular, and asks for cofactors of cofactors.
+TEST(LinearAlgebra, SecondDerivativesOfDeterminantsTakeLittleMemory) {
+  if (default_device() != DeviceKind::cpu) GTEST_SKIP() << "once is enough";
+  constexpr std::int64_t n = 16;
+  constexpr double small = 1e-6;
+  std::vector<double> matrix, expected;  // diagonal, and the second derivative along ones
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t j = 0; j < n; ++j) {
+      const bool has_small = i == 0 || j == 0;
+      matrix.push_back(i != j ? 0 : has_small ? small : 1);
+      expected.push_back(i != j ? (has_small ? -1 : -small) : has_small ? n - 1 : 1 + (n - 2) * small);
+    }
+  const Tensor x = from_vector(matrix, {n, n});
+  const observe::MemoryWatch watch;
+  const Tensor second = hvp([](const Inputs& in) { return determinant(in[0]); }, {x}, {ones_like(x)})[0];
+  EXPECT_LE(relative_difference(second, from_vector(expected, {n, n})), 1e-14);
+  EXPECT_LT(watch.peaks().at(0).bytes, 50'000'000) << watch.to_string();
 }
 
 TEST(LinearAlgebra, DerivativesOfExpmWithSquaring) {
