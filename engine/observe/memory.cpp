@@ -24,7 +24,7 @@ class PeakFinder {
   void add(std::int64_t live, const void* address, const LiveTensor& tensor, double seconds) {
     if (live <= open_.bytes) return;
     const std::int64_t little = live / 100;
-    const bool is_crumb = open_.owner.bytes > 0 && tensor.bytes < little && live - owned_ < little;
+    const bool is_crumb = tensor.bytes <= open_.owner.bytes && tensor.bytes < little && live - owned_ < little;
     open_.bytes = live;
     open_.seconds = seconds;
     if (is_crumb) return;  // a sum of what made the peak

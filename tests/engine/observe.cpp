@@ -280,6 +280,13 @@ TEST(Memory, CrumbsOwnNoPeak) {
   EXPECT_EQ(watch.peaks().at(0).owner.shape, Shape({16, 1024})) << watch.to_string();
 }
 
+TEST(Memory, TheFirstTensorOwnsNoPeakOfLargerOnes) {
+  const Tensor weights = zeros({1024, 1024});
+  const observe::MemoryWatch watch;
+  { const Tensor a = ones({}), b = ones({64, 64}), c = sum(b); }
+  EXPECT_EQ(watch.peaks().at(0).owner.shape, Shape({64, 64})) << watch.to_string();
+}
+
 TEST(Memory, BytesAreRead) {
   EXPECT_EQ(observe::parse_bytes("4GiB"), std::int64_t{4} << 30);
   EXPECT_EQ(observe::parse_bytes("1.5 MB"), 1500000);
