@@ -78,6 +78,13 @@ std::string section_of(const std::string& file, const nlohmann::json& json) {
   return text;
 }
 
+/// Cases of bench/compare_steps; those of bench/compare_group_convolution have a group.
+bool holds_steps(const nlohmann::json& json) {
+  if (!json.is_object() || !json.contains("cases")) return false;
+  const nlohmann::json& cases = json["cases"];
+  return !cases.is_array() || std::ranges::none_of(cases, [](const auto& entry) { return entry.contains("group"); });
+}
+
 }  // namespace
 
 Spread spread_of(std::vector<double> samples) {
@@ -101,7 +108,7 @@ std::string bench_report(const std::vector<std::pair<std::string, nlohmann::json
   std::string others;
   for (const auto& [name, json] : files) {
     try {
-      if (json.is_object() && json.contains("cases"))
+      if (holds_steps(json))
         text += section_of(name, json);
       else
         others += fmt::format("* {}\n", name);

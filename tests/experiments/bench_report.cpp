@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/io/file.hpp"
 #include "tests/nn/support.hpp"
+#include "tests/places.hpp"
 
 namespace orbitgrad::experiments {
 namespace {
@@ -51,6 +53,17 @@ TEST(BenchReport, RefusesDamagedResults) {
   expect_error([&] { page({{"cases", {one_case({}, {1})}}}); }, {"steps.json", "no samples"});
   expect_error([&] { page({{"cases", 3}}); }, {"steps.json"});
   expect_error([] { bench_report_of_folder("nowhere"); }, {"nowhere", "no folder"});
+}
+
+TEST(BenchReport, LeavesOtherComparisonsToTheirPage) {
+  const nlohmann::json groups = {{"cases", {{{"group", "p4"}, {"fields", 8}, {"ours_ms", 1.0}}}}};
+  EXPECT_NE(page(groups).find("* steps.json"), std::string::npos);
+}
+
+TEST(BenchReport, TheCommittedPageIsThatOfTheCommittedResults) {
+  const std::filesystem::path bench = std::filesystem::path(source_folder()) / "bench";
+  EXPECT_EQ(bench_report_of_folder(bench / "results"), read_file(bench / "REPORT.md"))
+      << "orbitgrad bench-report writes it";
 }
 
 }  // namespace
